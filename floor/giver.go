@@ -1,0 +1,162 @@
+package floor
+
+import (
+	"slices"
+	"time"
+)
+
+// receiveReq is F6 to F9.
+func (f *Floor) receiveReq(now time.Duration, from Member, r Req) {
+	if r.TS >= MaxTime {
+		return
+	}
+	s := f.seenOf(from)
+	if s.hasK && r.K <= s.k && !f.without.has(lowerGrant) {
+		return // an older or repeated sending
+	}
+	s.k, s.hasK = max(s.k, r.K), true
+	f.seenBy[from] = s
+
+	f.Observe(r.TS) // F6
+	if r.TS <= s.released {
+		return
+	}
+	if f.quiet && !f.without.has(noF4) || !f.view.Has(from) && !f.without.has(noF6View) ||
+		r.View != f.view.hash && !f.without.has(noF6Hash) {
+		f.tell(now, Event{Kind: Mismatch, Who: from, WhoTS: r.TS})
+		return
+	}
+	d, again := f.deferrals[from]
+	if r.TS < d.ts {
+		return
+	}
+	d.ts, d.k = r.TS, r.K
+	f.deferrals[from] = d
+	if f.keepsWaiting(from, now) != 0 {
+		f.wait(from, now, again)
+		return
+	}
+	f.reply([]Member{from}, now, false)
+}
+
+// keepsWaiting gives the reason why the deferred request of m is not answered
+// now; 0: it can be.
+func (f *Floor) keepsWaiting(m Member, now time.Duration) Why {
+	switch f.state { // F7
+	case holding, leaving:
+		if !f.without.has(grantHolding) {
+			return WhyHolding
+		}
+	case asking:
+		mine := f.stamp()
+		if f.without.has(compareClock) {
+			mine.TS = f.clock
+		}
+		if mine.Before(f.deferredStamp(m)) && !(f.without.has(tieBoth) && f.deferrals[m].ts == f.ts) {
+			return WhyAsking
+		}
+	}
+	for o, g := range f.grants { // F8
+		if o != m && now < g.until && !f.view.Has(o) && !f.without.has(noF8) {
+			return WhyGrant
+		}
+	}
+	return 0
+}
+
+// wait tells that a request is deferred: people at once, the asker when it
+// asks again, so that a quick hand-over costs no WAIT.
+func (f *Floor) wait(m Member, now time.Duration, again bool) {
+	d := f.deferrals[m]
+	d.why = f.keepsWaiting(m, now)
+	if !again {
+		f.tell(now, Event{Kind: Deferred, Who: m, WhoTS: d.ts, Why: d.why})
+	} else if d.told == 0 || now-d.told >= waitEvery {
+		d.told = now
+		w := Wait{To: m.Incarnation, TS: d.ts, Why: d.why, Place: uint16(slices.Index(f.Queue(), m))}
+		switch d.why {
+		case WhyHolding:
+			w.Left = max(0, f.until-now)
+		case WhyAsking:
+			w.Place++ // this member itself
+		case WhyGrant:
+			for o, g := range f.grants {
+				if !f.view.Has(o) {
+					w.Left = max(w.Left, g.until-now)
+				}
+			}
+		}
+		f.send(w, m)
+	}
+	f.deferrals[m] = d
+}
+
+func (f *Floor) deferredStamp(m Member) Stamp { return Stamp{f.deferrals[m].ts, m.Incarnation} }
+
+// answerable returns the deferred members that can be answered now, in the
+// order of their requests.
+func (f *Floor) answerable(now time.Duration) []Member {
+	queue := slices.DeleteFunc(f.Queue(), func(m Member) bool { return f.keepsWaiting(m, now) != 0 })
+	if f.without.has(halfDeferred) {
+		half := queue[:0]
+		for i, m := range queue {
+			if i%2 == 0 {
+				half = append(half, m)
+			} else {
+				delete(f.deferrals, m)
+			}
+		}
+		return half
+	}
+	return queue
+}
+
+// reply answers these deferred members, each by itself.
+func (f *Floor) reply(queue []Member, now time.Duration, handOver bool) {
+	for _, m := range queue {
+		f.send(f.grant([]Member{m}, now, handOver), m)
+		if f.state == asking {
+			// Its permission is gone, and needed.
+			f.request(now, []Member{m}, []Member{m})
+		}
+	}
+}
+
+// grant is F9: it records the permissions and returns the message that gives
+// them. A permission that this member kept of one that it answers is gone.
+func (f *Floor) grant(queue []Member, now time.Duration, handOver bool) Rep {
+	r := Rep{View: f.view.hash, Clock: f.clock, HandOver: handOver}
+	for _, m := range queue {
+		d := f.deferrals[m]
+		delete(f.deferrals, m)
+		if !f.without.has(keepGranted) {
+			delete(f.perms, m)
+		}
+		g := f.grants[m]
+		g.until = now + f.life
+		if d.ts > g.ts || f.without.has(lowerGrant) {
+			g.ts = d.ts
+		}
+		f.grants[m] = g
+		r.Grants = append(r.Grants, Grant{To: m, TS: d.ts, K: d.k})
+		f.tell(now, Event{Kind: Granted, Who: m, WhoTS: d.ts})
+	}
+	return r
+}
+
+// receiveRelease drops the grant and the deferral of that request or an older one.
+func (f *Floor) receiveRelease(from Member, r Release) {
+	if r.TS >= MaxTime {
+		return
+	}
+	f.Observe(r.TS)
+	s := f.seenOf(from)
+	s.released = max(s.released, r.TS)
+	f.seenBy[from] = s
+	if g, ok := f.grants[from]; ok && g.ts <= r.TS {
+		delete(f.grants, from)
+	}
+	if d, ok := f.deferrals[from]; ok && d.ts <= r.TS {
+		delete(f.deferrals, from)
+	}
+}
