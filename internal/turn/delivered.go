@@ -1,0 +1,51 @@
+package turn
+
+// Delivered tells whether the turn is one of these heads, or an ancestor of one of
+// them that is stored here: so whether a member that reports them, and that has no
+// gap below them, has the turn. See DeliveredSet.
+func (h *History) Delivered(heads []ID, of ID) bool {
+	return h.DeliveredSet(heads, []ID{of})[of]
+}
+
+// DeliveredSet gives those of the turns that are Delivered by these heads, in one
+// walk: from the heads to parents, and only through turns whose stamp is above the
+// lowest of the turns asked for. It costs as much as there are such turns.
+//
+// It goes from a turn to a parent only where the stamp falls, as it does to every
+// parent of a turn that is not Invalid. So behind an Invalid turn, or behind a gap
+// in this history, it can miss an ancestor.
+func (h *History) DeliveredSet(heads, of []ID) map[ID]bool {
+	out := make(map[ID]bool, len(of))
+	asked := make(map[ID]bool, len(of))
+	low := uint64(MaxStamp)
+	for _, id := range of {
+		asked[id] = true
+		if t, ok := h.turns[id]; ok {
+			low = min(low, t.body.Stamp())
+		}
+	}
+	seen := make(map[ID]bool, len(heads))
+	var walk []ID
+	reach := func(id ID) {
+		if asked[id] {
+			out[id] = true
+		}
+		if t, ok := h.turns[id]; ok && t.body.Stamp() > low && !seen[id] {
+			seen[id] = true
+			walk = append(walk, id)
+		}
+	}
+	for _, id := range heads {
+		reach(id)
+	}
+	for len(walk) > 0 && len(out) < len(asked) {
+		s := h.turns[walk[len(walk)-1]].body
+		walk = walk[:len(walk)-1]
+		for _, p := range s.turn.Parents {
+			if t, ok := h.turns[p]; ok && t.body.Stamp() < s.Stamp() {
+				reach(p)
+			}
+		}
+	}
+	return out
+}

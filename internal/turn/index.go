@@ -1,0 +1,195 @@
+package turn
+
+import (
+	"slices"
+	"sort"
+)
+
+// width bounds the items of a leaf and the branches of an inner node. A node that
+// grows past it is split in two.
+const width = 64
+
+// index is a set of items in the order: a B-tree that keeps, beside each branch,
+// the number of items below it and the sum of their ids, so that every question
+// costs O(log n). Nothing is ever taken out. The zero value is empty.
+type index struct {
+	root branch
+}
+
+// branch is a subtree with what is known of it. One without node is empty.
+type branch struct {
+	node  *node
+	low   Item // the least item below
+	count int
+	sum   sum
+}
+
+// node has items if it is a leaf, else kids, in the order.
+type node struct {
+	items []Item
+	kids  []branch
+}
+
+func (x *index) len() int { return x.root.count }
+
+// insert adds it and tells whether it was new.
+func (x *index) insert(it Item) bool {
+	if x.root.node == nil {
+		x.root.node = &node{}
+	}
+	added, right := x.root.insert(it)
+	if right != nil {
+		x.root = branchOf(&node{kids: []branch{x.root, *right}})
+	}
+	return added
+}
+
+// insert adds it below b. A right half that was split off is given back.
+func (b *branch) insert(it Item) (added bool, right *branch) {
+	n := b.node
+	if n.kids == nil {
+		i, found := slices.BinarySearchFunc(n.items, it, Item.Compare)
+		if found {
+			return false, nil
+		}
+		n.items = slices.Insert(n.items, i, it)
+	} else {
+		i := n.kidOf(it)
+		added, split := n.kids[i].insert(it)
+		if !added {
+			return false, nil
+		}
+		if split != nil {
+			n.kids = slices.Insert(n.kids, i+1, *split)
+		}
+	}
+	if b.count == 0 || it.Less(b.low) {
+		b.low = it
+	}
+	b.count++
+	b.sum = b.sum.plus(sumOf(it.ID))
+	return true, b.split()
+}
+
+// split cuts b in two if its node is too wide, and gives the right half.
+func (b *branch) split() *branch {
+	n := b.node
+	var half node
+	switch {
+	case len(n.items) > width:
+		half.items = slices.Clone(n.items[width/2:])
+		n.items = n.items[:width/2]
+	case len(n.kids) > width:
+		half.kids = slices.Clone(n.kids[width/2:])
+		clear(n.kids[width/2:])
+		n.kids = n.kids[:width/2]
+	default:
+		return nil
+	}
+	right := branchOf(&half)
+	b.count -= right.count
+	b.sum = b.sum.minus(right.sum)
+	return &right
+}
+
+// branchOf counts and sums what is directly in n, which is not empty.
+func branchOf(n *node) branch {
+	b := branch{node: n}
+	if n.kids == nil {
+		b.low, b.count = n.items[0], len(n.items)
+		for _, it := range n.items {
+			b.sum = b.sum.plus(sumOf(it.ID))
+		}
+		return b
+	}
+	b.low = n.kids[0].low
+	for _, k := range n.kids {
+		b.count += k.count
+		b.sum = b.sum.plus(k.sum)
+	}
+	return b
+}
+
+// kidOf gives the number of the kid that it belongs to.
+func (n *node) kidOf(it Item) int {
+	i := sort.Search(len(n.kids), func(i int) bool { return it.Less(n.kids[i].low) })
+	return max(i-1, 0)
+}
+
+// rank is the number of items before it.
+func (x *index) rank(it Item) int {
+	n, before := x.root.node, 0
+	if n == nil {
+		return 0
+	}
+	for n.kids != nil {
+		k := n.kidOf(it)
+		for i := range k {
+			before += n.kids[i].count
+		}
+		n = n.kids[k].node
+	}
+	i, _ := slices.BinarySearchFunc(n.items, it, Item.Compare)
+	return before + i
+}
+
+// at gives item i, 0 <= i < len.
+func (x *index) at(i int) Item {
+	n := x.root.node
+	for n.kids != nil {
+		k := 0
+		for i >= n.kids[k].count {
+			i -= n.kids[k].count
+			k++
+		}
+		n = n.kids[k].node
+	}
+	return n.items[i]
+}
+
+// sumBefore adds the ids of the first i items, 0 <= i <= len.
+func (x *index) sumBefore(i int) sum {
+	var s sum
+	if i == x.len() {
+		return x.root.sum
+	}
+	n := x.root.node
+	for n.kids != nil {
+		k := 0
+		for i >= n.kids[k].count {
+			i -= n.kids[k].count
+			s = s.plus(n.kids[k].sum)
+			k++
+		}
+		n = n.kids[k].node
+	}
+	for _, it := range n.items[:i] {
+		s = s.plus(sumOf(it.ID))
+	}
+	return s
+}
+
+// ascend calls yield for the items from from on, until it says false.
+func (x *index) ascend(from Item, yield func(Item) bool) {
+	if x.root.node != nil {
+		x.root.node.ascend(from, yield)
+	}
+}
+
+func (n *node) ascend(from Item, yield func(Item) bool) bool {
+	if n.kids == nil {
+		i, _ := slices.BinarySearchFunc(n.items, from, Item.Compare)
+		for _, it := range n.items[i:] {
+			if !yield(it) {
+				return false
+			}
+		}
+		return true
+	}
+	for i := n.kidOf(from); i < len(n.kids); i++ {
+		if !n.kids[i].node.ascend(from, yield) {
+			return false
+		}
+	}
+	return true
+}
