@@ -1,0 +1,222 @@
+package main
+
+import (
+	"errors"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/adrg/xdg"
+	"github.com/spf13/pflag"
+
+	"github.com/papo-chat/papo/internal/peer"
+	"github.com/papo-chat/papo/internal/store"
+	"github.com/papo-chat/papo/internal/transport/udp"
+	"github.com/papo-chat/papo/internal/turn"
+	"github.com/papo-chat/papo/internal/ui/words"
+)
+
+// flagSet is a set of flags that complains in the person's language.
+type flagSet struct {
+	*pflag.FlagSet
+	p *program
+}
+
+func (p *program) newFlags(name string) *flagSet {
+	f := &flagSet{pflag.NewFlagSet(name, pflag.ContinueOnError), p}
+	f.SortFlags = false
+	f.SetOutput(p.stderr)
+	f.Usage = func() {}
+	f.String("lang", "", p.words.T("flag.lang"))
+	return f
+}
+
+// value is a flag's value that is checked as it is set. want says in words
+// what it takes.
+type value struct {
+	set  func(string) error
+	text string
+	kind string
+	want string
+}
+
+func (v *value) String() string { return v.text }
+func (v *value) Type() string   { return v.kind }
+func (v *value) Set(s string) error {
+	if err := v.set(s); err != nil {
+		return err
+	}
+	v.text = s
+	return nil
+}
+
+// errWant is a value that will not do.
+var errWant = errors.New("not what the flag takes")
+
+// check adds a flag whose value set may refuse.
+func (f *flagSet) check(name, byDefault, kind string, want string, set func(string) error) {
+	f.Var(&value{set: set, text: byDefault, kind: kind, want: want}, name, f.p.words.T(words.Key("flag."+name)))
+}
+
+// parse reads the arguments. done: the command is over, with this exit code.
+func (f *flagSet) parse(args []string, most int) (code int, done bool) {
+	w := f.p.words
+	err := f.Parse(args)
+	var unknown *pflag.NotExistError
+	var noValue *pflag.ValueRequiredError
+	var bad *pflag.InvalidValueError
+	switch {
+	case errors.Is(err, pflag.ErrHelp):
+		f.p.help(f.p.stdout)
+		return exitOK, true
+	case errors.As(err, &unknown):
+		name := "--" + unknown.GetSpecifiedName()
+		if s := unknown.GetSpecifiedShortnames(); s != "" {
+			name = "-" + s
+		}
+		return f.p.fail(exitUsage, w.T("error.unknown-flag", words.D{"Flag": name})), true
+	case errors.As(err, &noValue):
+		return f.p.fail(exitUsage, w.T("error.flag-needs-value", words.D{
+			"Flag": "--" + noValue.GetFlag().Name, "Want": f.want(noValue.GetFlag()),
+		})), true
+	case errors.As(err, &bad):
+		return f.p.fail(exitUsage, w.T("error.bad-flag-value", words.D{
+			"Flag": "--" + bad.GetFlag().Name, "Value": bad.GetValue(), "Want": f.want(bad.GetFlag()),
+		})), true
+	case err != nil:
+		return f.p.fail(exitUsage, w.T("error.failed", words.D{"Detail": err.Error()})), true
+	}
+	if lang, _ := f.GetString("lang"); lang != "" {
+		if _, err := words.Choose(lang); err != nil {
+			return f.p.fail(exitUsage, w.T("error.bad-flag-value", words.D{
+				"Flag": "--lang", "Value": lang, "Want": w.T("want.one-of", words.D{"Values": "en, pt-BR"}),
+			})), true
+		}
+	}
+	if f.NArg() > most {
+		return f.p.fail(exitUsage, w.T("error.too-many-arguments", words.D{"Argument": f.Arg(most)})), true
+	}
+	return 0, false
+}
+
+// want says what a flag takes.
+func (f *flagSet) want(flag *pflag.Flag) string {
+	w := f.p.words
+	if v, ok := flag.Value.(*value); ok {
+		return v.want
+	}
+	switch flag.Name {
+	case "data", "replica-dir":
+		return w.T("want.directory")
+	case "passphrase-file":
+		return w.T("want.file")
+	case "interface":
+		return w.T("want.interface")
+	}
+	return w.T("want.text")
+}
+
+// placeFlags say which record is meant.
+type placeFlags struct {
+	room string
+	data string
+}
+
+func (f *flagSet) place(v *placeFlags) {
+	v.room = defaultRoom
+	f.check("room", defaultRoom, "ROOM", f.p.words.T("want.text"), func(s string) (err error) {
+		v.room, err = turn.CheckName("room", s)
+		return err
+	})
+	f.StringVar(&v.data, "data", "", f.p.words.T("flag.data"))
+}
+
+const defaultRoom = "papo"
+
+// dir is the data directory of a member.
+func (v *placeFlags) dir(name string) string {
+	if v.data != "" {
+		return v.data
+	}
+	return filepath.Join(xdg.DataHome, "papo", turn.FoldName(v.room), turn.FoldName(name))
+}
+
+// chatFlags are the flags of papo chat.
+type chatFlags struct {
+	placeFlags
+	group      netip.AddrPort
+	interfaces []string
+	replicas   int
+	dirs       []string
+	reconcile  time.Duration
+	passphrase string
+	ui         string
+	format     string
+	verbose    bool
+	linger     time.Duration
+}
+
+func (p *program) chatFlags(v *chatFlags) *flagSet {
+	f := p.newFlags("chat")
+	w := p.words
+	*v = chatFlags{
+		group: udp.DefaultGroup, replicas: store.DefaultReplicas, reconcile: 2 * time.Minute,
+		ui: "auto", format: "text", linger: 2 * time.Second,
+	}
+	f.check("group", v.group.String(), "A:P", w.T("want.address"), func(s string) (err error) {
+		v.group, err = netip.ParseAddrPort(s)
+		return err
+	})
+	f.place(&v.placeFlags)
+	f.StringArrayVar(&v.interfaces, "interface", nil, w.T("flag.interface"))
+	f.check("replicas", "3", "N", w.T("want.count", words.D{"Min": 1, "Max": store.MaxReplicas}), func(s string) error {
+		if len(s) != 1 || s[0] < '1' || s[0] > '0'+store.MaxReplicas {
+			return errWant
+		}
+		v.replicas = int(s[0] - '0')
+		return nil
+	})
+	f.StringArrayVar(&v.dirs, "replica-dir", nil, w.T("flag.replica-dir"))
+	f.check("reconcile-every", "2m0s", "D", w.T("want.duration"), func(s string) (err error) {
+		v.reconcile, err = positive(s)
+		return err
+	})
+	f.StringVar(&v.passphrase, "passphrase-file", "", w.T("flag.passphrase-file"))
+	f.oneOf("ui", &v.ui, "auto", "line", "plain")
+	f.oneOf("format", &v.format, "text", "jsonl")
+	f.BoolVar(&v.verbose, "verbose", false, w.T("flag.verbose"))
+	f.check("linger", "2s", "D", w.T("want.linger"), func(s string) (err error) {
+		if s == "forever" {
+			v.linger = peer.Forever
+			return nil
+		}
+		v.linger, err = time.ParseDuration(s)
+		if err == nil && v.linger < 0 {
+			err = errWant
+		}
+		return err
+	})
+	return f
+}
+
+// oneOf adds a flag that takes one of some words.
+func (f *flagSet) oneOf(name string, to *string, values ...string) {
+	f.check(name, *to, strings.ToUpper(name), f.p.words.T("want.one-of", words.D{"Values": strings.Join(values, ", ")}), func(s string) error {
+		for _, v := range values {
+			if s == v {
+				*to = s
+				return nil
+			}
+		}
+		return errWant
+	})
+}
+
+func positive(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	if err == nil && d <= 0 {
+		err = errWant
+	}
+	return d, err
+}

@@ -1,0 +1,119 @@
+// Command papo is group chat for a local network, with no server.
+//
+//	papo NAME [flags]      chat (the same as papo chat NAME)
+//	papo history           print the record of a data directory, without the network
+//	papo id                print this member's key fingerprint
+//
+// papo --help tells the rest, in English or Brazilian Portuguese.
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"github.com/papo-chat/papo/internal/ui/words"
+)
+
+// The exit codes.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	exitUsage   = 2
+	exitNetwork = 3
+)
+
+// program is what a command has of its surroundings.
+type program struct {
+	words  *words.Words
+	stdin  *os.File
+	stdout *os.File
+	stderr io.Writer
+}
+
+func main() {
+	p := &program{words: words.For(words.Default()), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
+	os.Exit(p.run(os.Args[1:]))
+}
+
+// run carries out one command line and returns the exit code.
+func (p *program) run(args []string) int {
+	p.words = words.For(languageOf(args))
+	if len(args) == 0 {
+		return p.fail(exitUsage, p.words.T("error.no-name"))
+	}
+	switch args[0] {
+	case "-h", "--help", "help":
+		p.help(p.stdout)
+		return exitOK
+	case "--version":
+		fmt.Fprintln(p.stdout, p.words.T("cli.version", words.D{"Version": version()}))
+		return exitOK
+	case "chat":
+		return p.chat(args[1:])
+	case "history":
+		return p.history(args[1:])
+	case "id":
+		return p.id(args[1:])
+	}
+	return p.chat(args)
+}
+
+// fail prints one sentence and returns the code.
+func (p *program) fail(code int, sentence string) int {
+	fmt.Fprintln(p.stderr, "papo: "+sentence)
+	if code == exitUsage {
+		fmt.Fprintln(p.stderr, p.words.T("error.hint"))
+	}
+	return code
+}
+
+// languageOf looks for --lang before anything else is understood, so that even
+// the complaint about another flag is in the language asked for.
+func languageOf(args []string) string {
+	for i, a := range args {
+		value, ok := strings.CutPrefix(a, "--lang=")
+		if a == "--lang" && i+1 < len(args) {
+			value, ok = args[i+1], true
+		}
+		if ok {
+			if lang, err := words.Choose(value); err == nil {
+				return lang
+			}
+		}
+	}
+	return words.Default()
+}
+
+// version is what the build says of itself.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}
+
+func (p *program) help(w io.Writer) {
+	t := p.words.T
+	fmt.Fprintln(w, t("cli.title"))
+	fmt.Fprintln(w)
+	fmt.Fprintln(w, t("cli.usage"))
+	for _, row := range [][2]string{
+		{"papo " + t("cli.name") + " [" + t("cli.options") + "]", t("cli.chat")},
+		{"papo history [" + t("cli.options") + "]", t("cli.history")},
+		{"papo id [" + t("cli.options") + "]", t("cli.id")},
+	} {
+		fmt.Fprintf(w, "  %-26s %s\n", row[0], row[1])
+	}
+	var f chatFlags
+	for _, c := range []struct {
+		name string
+		set  *flagSet
+	}{{"chat", p.chatFlags(&f)}, {"history", p.historyFlags(&historyFlags{})}, {"id", p.idFlags(&placeFlags{})}} {
+		fmt.Fprintf(w, "\n%s\n%s", t("cli.flags", words.D{"Command": "papo " + c.name}), c.set.FlagUsages())
+	}
+	fmt.Fprintln(w)
+	fmt.Fprintln(w, t("cli.examples"))
+}

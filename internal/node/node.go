@@ -1,0 +1,404 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/papo-chat/papo/internal/peer"
+	"github.com/papo-chat/papo/internal/seal"
+	"github.com/papo-chat/papo/internal/store"
+	"github.com/papo-chat/papo/internal/turn"
+	"github.com/papo-chat/papo/internal/ui"
+)
+
+// inboxSize bounds the opened datagrams that wait for the loop; at the bound
+// they are dropped and counted, as the network drops them.
+const inboxSize = 4096
+
+// batch is how many waiting datagrams are taken in before what they ask for is
+// done: one write and one turn for many.
+const batch = 64
+
+// Transport carries datagrams: udp, or memnet in tests.
+type Transport interface {
+	Start(deliver func(from string, b []byte), fail func(error))
+	Send(to string, b []byte) error
+	Interfaces() []string
+	Close() error
+}
+
+// Config is what a node is made of. All fields but Linger must be set.
+type Config struct {
+	Name           string
+	Private        ed25519.PrivateKey
+	Key            *seal.Key
+	Address        string // of the group
+	Room           string
+	Store          *store.Store
+	Restored       *store.Restored
+	Transport      Transport
+	Clock          Clock
+	Rand           *rand.Rand
+	ReconcileEvery time.Duration
+	Linger         time.Duration // after the end of input; peer.Forever: go on listening
+	Verbose        bool
+}
+
+// Drops counts datagrams that came to nothing before they reached the core.
+type Drops struct {
+	Foreign  uint64 // of another group, or no datagram of papo's
+	Forged   uint64 // damaged, or of somebody without the key
+	Repeated uint64 // seen before, or too old
+	Overflow uint64 // the loop was too slow
+}
+
+// opened is a datagram in a buffer of the pool.
+type opened struct {
+	peer.Packet
+	buf *[]byte
+}
+
+// Node is one running member. It implements ui.Chat.
+type Node struct {
+	cfg    Config
+	core   *peer.Core
+	queue  *eventQueue
+	sync   *syncer
+	inbox  chan opened
+	orders chan func(peer.Now)
+	done   chan struct{}
+	pool   sync.Pool
+
+	windowMu sync.Mutex
+	window   *seal.Window
+
+	foreign, forged, repeated, overflow atomic.Uint64
+
+	sealed  []byte
+	reports bool // a comparison of the replicas runs
+	lastErr string
+}
+
+// New starts a member. Run must be called next.
+func New(cfg Config) *Node {
+	n := &Node{
+		cfg: cfg, queue: newEventQueue(), inbox: make(chan opened, inboxSize),
+		orders: make(chan func(peer.Now), 256), done: make(chan struct{}), window: seal.NewWindow(),
+	}
+	n.pool.New = func() any { b := make([]byte, 0, seal.MaxDatagram); return &b }
+	unsent := make([]peer.QueuedLine, 0, len(cfg.Restored.Unsent))
+	for _, u := range cfg.Restored.Unsent {
+		unsent = append(unsent, peer.QueuedLine{ID: u.Line, Text: u.Text})
+	}
+	n.core = peer.New(peer.Config{
+		Name: cfg.Name, Private: cfg.Private, Group: turn.GroupID(cfg.Key.GroupID()), Address: cfg.Address, Room: cfg.Room,
+		Interfaces: cfg.Transport.Interfaces(), Open: cfg.Key.Open(), ReconcileEvery: cfg.ReconcileEvery,
+		Rand: cfg.Rand, Verbose: cfg.Verbose, Turns: cfg.Restored.Turns, Unsent: unsent, Restored: restored(cfg.Restored),
+	}, cfg.Clock.Now())
+	start := cfg.Clock.Now()
+	for _, e := range damageNotices(peer.At(start.Boot), cfg.Restored) {
+		n.core.Tell(start, e)
+	}
+	n.sync = newSyncer(cfg.Store, len(cfg.Store.Status()), n.synced)
+	return n
+}
+
+// restored is what the store found, as the core tells it.
+func restored(r *store.Restored) peer.Restored {
+	var out peer.Restored
+	if len(r.Turns) > 0 {
+		out.From = []string{"replicas"}
+	}
+	for _, rep := range r.Replicas {
+		if len(rep.Damaged) > 0 || rep.Torn || rep.Err != nil {
+			out.Damaged = append(out.Damaged, rep.Path)
+		}
+	}
+	return out
+}
+
+func damageNotices(at peer.At, r *store.Restored) []peer.Event {
+	var out []peer.Event
+	for _, rep := range r.Replicas {
+		switch {
+		case rep.Err != nil:
+			out = append(out, peer.Error{At: at, Code: peer.CodeReplicaLost, Path: rep.Path, Text: rep.Err.Error()})
+		case rep.Torn:
+			out = append(out, peer.Notice{At: at, Code: peer.CodeTornTail, Path: rep.Path, Text: rep.Aside})
+		}
+		if n := len(rep.Damaged) + rep.MoreDamaged; n > 0 {
+			out = append(out, peer.Notice{At: at, Code: peer.CodeDamaged, Path: rep.Path, Count: n, Text: rep.Damaged[0].String()})
+		}
+	}
+	return out
+}
+
+// Run is the event loop: it returns when the member has left. A done ctx acts
+// as /quit. The store is fsynced at the end; the error is that of it.
+func (n *Node) Run(ctx context.Context) error {
+	defer close(n.done)
+	n.cfg.Transport.Start(n.deliver, n.failed)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	quit := ctx.Done()
+	for !n.core.Exited() {
+		n.perform()
+		if n.core.Exited() {
+			break
+		}
+		n.arm(timer)
+		select {
+		case p := <-n.inbox:
+			n.take(p)
+		case order := <-n.orders:
+			order(n.cfg.Clock.Now())
+		case <-timer.C:
+			n.core.Tick(n.cfg.Clock.Now())
+		case <-quit:
+			quit = nil
+			n.core.End(n.cfg.Clock.Now(), 0)
+		}
+	}
+	n.sync.close()
+	err := n.cfg.Store.SyncAll()
+	n.perform() // BYE, and Exit as the last event
+	return err
+}
+
+// take gives the core one datagram and those that wait behind it.
+func (n *Node) take(p opened) {
+	now := n.cfg.Clock.Now()
+	for i := 0; ; i++ {
+		n.core.Receive(now, p.Packet)
+		n.pool.Put(p.buf)
+		if i == batch {
+			return
+		}
+		select {
+		case p = <-n.inbox:
+		default:
+			return
+		}
+	}
+}
+
+// arm sets the timer to the core's next wish. The clock that counts sleep has
+// no timer; while the machine sleeps nothing can be done anyhow, and the timer
+// fires at the latest a second after it wakes.
+func (n *Node) arm(timer *time.Timer) {
+	d := time.Second
+	if w := n.core.Wake(); w != 0 {
+		d = min(d, max(0, w-n.cfg.Clock.Boot()))
+	}
+	timer.Reset(d)
+}
+
+// perform does what the core wants, until it wants nothing more.
+func (n *Node) perform() {
+	for {
+		r, ok := n.core.Ready(n.cfg.Clock.Now())
+		if !ok {
+			return
+		}
+		res := peer.Perform(r, n, n, n.cfg.Clock.Boot)
+		if len(r.Append) > 0 {
+			own := false
+			for _, s := range r.Append {
+				t := s.Turn()
+				own = own || bytes.Equal(t.Author[:], n.cfg.Private.Public().(ed25519.PublicKey))
+			}
+			n.sync.appended(own)
+		}
+		n.queue.put(r.Events)
+		n.core.Done(n.cfg.Clock.Now(), res)
+	}
+}
+
+// Append implements peer.Disk.
+func (n *Node) Append(ts []*turn.Signed) (uint64, []error) {
+	r := n.cfg.Store.Append(ts)
+	return r.Seq, r.Replicas
+}
+
+// Queue implements peer.Disk.
+func (n *Node) Queue(lines []peer.QueuedLine) error {
+	for _, l := range lines {
+		if err := n.cfg.Store.Queue(l.ID, l.Text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Dequeue implements peer.Disk.
+func (n *Node) Dequeue(lines []turn.LineID) error { return n.cfg.Store.Done(lines...) }
+
+// Send implements peer.Network.
+func (n *Node) Send(d peer.Datagram) error {
+	n.sealed = n.cfg.Key.Seal(n.sealed[:0], d.Incarnation, d.Counter, d.Payload)
+	err := n.cfg.Transport.Send(d.To, n.sealed)
+	if err != nil {
+		n.failed(err)
+	}
+	return err
+}
+
+// deliver opens a datagram, in the transport's goroutine.
+func (n *Node) deliver(from string, b []byte) {
+	buf := n.pool.Get().(*[]byte)
+	inc, counter, msg, err := n.cfg.Key.Unseal((*buf)[:0], b)
+	if err != nil {
+		n.pool.Put(buf)
+		if err == seal.ErrNotAuthentic {
+			n.forged.Add(1)
+		} else {
+			n.foreign.Add(1)
+		}
+		return
+	}
+	n.windowMu.Lock()
+	fresh := n.window.Accept(inc, counter)
+	n.windowMu.Unlock()
+	if !fresh {
+		n.repeated.Add(1)
+		n.pool.Put(buf)
+		return
+	}
+	select {
+	case n.inbox <- opened{peer.Packet{From: from, Incarnation: inc, Counter: counter, Payload: msg}, buf}:
+	default:
+		n.overflow.Add(1)
+		n.pool.Put(buf)
+	}
+}
+
+// Drops tells what was dropped before the core.
+func (n *Node) Drops() Drops {
+	return Drops{n.foreign.Load(), n.forged.Load(), n.repeated.Load(), n.overflow.Load()}
+}
+
+// failed tells of a network error that ends nothing; the same one in a row is
+// told once.
+func (n *Node) failed(err error) {
+	n.order(func(now peer.Now) {
+		if text := err.Error(); text != n.lastErr {
+			n.lastErr = text
+			n.core.Tell(now, peer.Notice{At: peer.At(now.Boot), Code: peer.CodeNetwork, Text: text})
+		}
+	})
+}
+
+func (n *Node) synced(upto uint64, err error) {
+	n.order(func(now peer.Now) {
+		if err == nil {
+			n.core.Synced(now, upto)
+		}
+	})
+}
+
+// order has the loop do something. After the end it is dropped. It must not
+// wait when the loop itself calls it: what finds no room is done by a goroutine.
+func (n *Node) order(f func(peer.Now)) {
+	select {
+	case n.orders <- f:
+	default:
+		go func() {
+			select {
+			case n.orders <- f:
+			case <-n.done:
+			}
+		}()
+	}
+}
+
+// wait has the loop do something, in the caller's order, and waits for room.
+func (n *Node) wait(f func(peer.Now)) {
+	select {
+	case n.orders <- f:
+	case <-n.done:
+	}
+}
+
+// Say implements ui.Chat.
+func (n *Node) Say(i int, text string) { n.wait(func(now peer.Now) { n.core.Say(now, i, text) }) }
+
+// End implements ui.Chat.
+func (n *Node) End() { n.wait(func(now peer.Now) { n.core.End(now, n.cfg.Linger) }) }
+
+// Interrupt implements ui.Chat.
+func (n *Node) Interrupt() { n.wait(func(now peer.Now) { n.core.Stop(now, 130) }) }
+
+// Events implements ui.Chat.
+func (n *Node) Events() <-chan peer.Event { return n.queue.out }
+
+// Do implements ui.Chat.
+func (n *Node) Do(i int, cmd ui.Command) { n.wait(func(now peer.Now) { n.do(now, i, cmd) }) }
+
+func (n *Node) do(now peer.Now, i int, cmd ui.Command) {
+	number := func(unlessTold int) int {
+		if len(cmd.Args) == 0 {
+			return unlessTold
+		}
+		v, err := strconv.Atoi(cmd.Args[0])
+		if err != nil {
+			return -1
+		}
+		return v
+	}
+	switch cmd.Name {
+	case "quit":
+		n.core.Tell(now, peer.Result{At: peer.At(now.Boot), N: i, Command: "quit", OK: true})
+		n.core.End(now, 0)
+	case "peers":
+		n.core.Peers(now, i)
+	case "verbose":
+		n.core.SetVerbose(now, i, !n.core.Verbose())
+	case "hold":
+		n.core.Hold(now, i, time.Duration(number(int(peer.HoldUnlessTold/time.Minute)))*time.Minute)
+	case "release":
+		n.core.Release(now, i)
+	case "cancel":
+		n.core.Cancel(now, i)
+	case "history":
+		n.core.ShowHistory(now, i, number(20))
+	case "sync":
+		n.compare(now, i)
+	default:
+		n.core.Refuse(now, i, cmd.Name, peer.CodeUnknown)
+	}
+}
+
+// compare is /sync: the replicas with each other, beside the loop, then the
+// record with the members'.
+func (n *Node) compare(now peer.Now, i int) {
+	if n.reports {
+		n.core.Refuse(now, i, "sync", peer.CodeSyncRunning)
+		return
+	}
+	n.reports = true
+	go func() {
+		reports, turns := n.cfg.Store.Compare()
+		n.order(func(now peer.Now) {
+			n.reports = false
+			n.core.Tell(now, localReport(now, reports, turns, n.core.History().Fingerprint()))
+			n.core.Reconcile(now, i)
+		})
+	}()
+}
+
+func localReport(now peer.Now, reports []store.ReplicaReport, turns int, fingerprint [32]byte) peer.Reconciled {
+	e := peer.Reconciled{At: peer.At(now.Boot), Scope: "local", Consistent: true, Turns: turns, Fingerprint: fingerprint}
+	for _, r := range reports {
+		e.Consistent = e.Consistent && r.Consistent()
+		e.Replicas = append(e.Replicas, peer.ReplicaReport{
+			Path: r.Path, Turns: r.Turns, Missing: r.Missing, Damaged: len(r.Damaged) + r.MoreDamaged,
+		})
+	}
+	return e
+}

@@ -1,0 +1,73 @@
+package node
+
+import (
+	"sync"
+	"time"
+
+	"github.com/papo-chat/papo/internal/store"
+)
+
+// fsyncWithin is how long a turn of another member may stay only appended.
+const fsyncWithin = 200 * time.Millisecond
+
+// syncer fsyncs the replicas in the background: at once for an own turn,
+// within fsyncWithin for others'. Nothing waits for it but a line's state said.
+type syncer struct {
+	store *store.Store
+	tell  func(upto uint64, err error)
+	now   []chan struct{} // one a replica, room for one
+	soon  []chan struct{}
+	stop  chan struct{}
+	done  sync.WaitGroup
+}
+
+func newSyncer(s *store.Store, replicas int, tell func(upto uint64, err error)) *syncer {
+	y := &syncer{store: s, tell: tell, stop: make(chan struct{})}
+	for i := range replicas {
+		y.now = append(y.now, make(chan struct{}, 1))
+		y.soon = append(y.soon, make(chan struct{}, 1))
+		y.done.Go(func() { y.run(i) })
+	}
+	return y
+}
+
+// appended notes that there is something to fsync.
+func (y *syncer) appended(own bool) {
+	for i := range y.now {
+		c := y.soon[i]
+		if own {
+			c = y.now[i]
+		}
+		select {
+		case c <- struct{}{}:
+		default: // it is asked for already
+		}
+	}
+}
+
+func (y *syncer) run(i int) {
+	for {
+		select {
+		case <-y.stop:
+			return
+		case <-y.now[i]:
+		case <-y.soon[i]:
+			t := time.NewTimer(fsyncWithin)
+			select {
+			case <-y.stop:
+				t.Stop()
+				return
+			case <-y.now[i]:
+				t.Stop()
+			case <-t.C:
+			}
+		}
+		y.tell(y.store.Sync(i))
+	}
+}
+
+// close ends the goroutines; it does not sync.
+func (y *syncer) close() {
+	close(y.stop)
+	y.done.Wait()
+}

@@ -1,0 +1,56 @@
+package peer
+
+import (
+	"github.com/papo-chat/papo/internal/wire"
+)
+
+// maxContacts bounds the addresses kept. At the bound the one least recently
+// added is forgotten: it is found again by its next datagram, and until then
+// what is meant for it goes to everybody.
+const maxContacts = 256
+
+// contacts is where each incarnation was heard from.
+type contacts struct {
+	by    map[uint64]*contact
+	order []uint64
+}
+
+type contact struct {
+	address  string
+	counter  uint32
+	activity wire.Activity
+}
+
+func (c *contacts) init() { c.by = map[uint64]*contact{} }
+
+// heard takes the address of the newest datagram of an incarnation.
+func (c *contacts) heard(p Packet) {
+	k := c.by[p.Incarnation]
+	if k == nil {
+		if len(c.order) >= maxContacts {
+			delete(c.by, c.order[0])
+			c.order = c.order[1:]
+		}
+		k = &contact{}
+		c.by[p.Incarnation] = k
+		c.order = append(c.order, p.Incarnation)
+	}
+	if p.Counter >= k.counter {
+		k.counter, k.address = p.Counter, p.From
+	}
+}
+
+func (c *contacts) activity(inc uint64, a wire.Activity) {
+	if k := c.by[inc]; k != nil {
+		k.activity = a
+	}
+}
+
+// address returns where inc is reached; empty, which is everybody, if that is
+// not known or inc is 0.
+func (c *contacts) address(inc uint64) string {
+	if k := c.by[inc]; k != nil {
+		return k.address
+	}
+	return ""
+}

@@ -1,0 +1,369 @@
+package peer
+
+import (
+	"cmp"
+	"container/heap"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/papo-chat/papo/internal/turn"
+)
+
+// group is some members on one network, in virtual time, decided by one seed.
+type group struct {
+	t     testing.TB
+	rng   *rand.Rand
+	now   time.Duration
+	queue happenings
+	seq   int
+	ms    []*mem
+	link  func(from, to int) link
+	sent  int // datagrams put on the network; one by multicast counts once
+	wall  time.Time
+}
+
+// link is how well one member hears another; rates are per mille.
+type link struct {
+	loss, repeat int
+	delay        time.Duration // 0.1 ms to this
+	cut          bool
+}
+
+// mem is one member and its surroundings.
+type mem struct {
+	g      *group
+	i      int
+	name   string
+	core   *Core
+	disk   *memDisk
+	dead   bool
+	paused time.Duration
+	wake   time.Duration
+	events []Event
+	shift  time.Duration // of its wall clock
+}
+
+// memDisk keeps what was written; fail makes every append fail.
+type memDisk struct {
+	turns  []*turn.Signed
+	queued []QueuedLine
+	seq    uint64
+	fail   bool
+}
+
+var errFull = errors.New("no space left on device")
+
+func (d *memDisk) Append(ts []*turn.Signed) (uint64, []error) {
+	d.seq++
+	if d.fail {
+		return d.seq, []error{errFull, errFull}
+	}
+	d.turns = append(d.turns, ts...)
+	return d.seq, []error{nil, nil}
+}
+
+func (d *memDisk) Queue(ls []QueuedLine) error { d.queued = append(d.queued, ls...); return nil }
+
+func (d *memDisk) Dequeue(ids []turn.LineID) error {
+	d.queued = slices.DeleteFunc(d.queued, func(l QueuedLine) bool { return slices.Contains(ids, l.ID) })
+	return nil
+}
+
+type happening struct {
+	at  time.Duration
+	seq int
+	run func()
+}
+type happenings []happening
+
+func (q happenings) Len() int { return len(q) }
+func (q happenings) Less(i, j int) bool {
+	return cmp.Or(cmp.Compare(q[i].at, q[j].at), q[i].seq-q[j].seq) < 0
+}
+func (q happenings) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+func (q *happenings) Push(x any)   { *q = append(*q, x.(happening)) }
+func (q *happenings) Pop() any     { e := (*q)[len(*q)-1]; *q = (*q)[:len(*q)-1]; return e }
+
+func newGroup(t testing.TB, seed uint64, names ...string) *group {
+	g := &group{t: t, rng: rand.New(rand.NewPCG(seed, 7)), wall: time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)}
+	g.link = func(int, int) link { return link{delay: 500 * time.Microsecond} }
+	for i, n := range names {
+		m := &mem{g: g, i: i, name: n, disk: &memDisk{}}
+		g.ms = append(g.ms, m)
+	}
+	for _, m := range g.ms {
+		m.start()
+	}
+	return g
+}
+
+func (g *group) at(t time.Duration, run func()) {
+	g.seq++
+	heap.Push(&g.queue, happening{t, g.seq, run})
+}
+
+// run lets virtual time pass until then.
+func (g *group) run(until time.Duration) {
+	for len(g.queue) > 0 && g.queue[0].at <= until {
+		h := heap.Pop(&g.queue).(happening)
+		g.now = max(g.now, h.at)
+		h.run()
+	}
+	g.now = until
+}
+
+func (g *group) pass(d time.Duration) { g.run(g.now + d) }
+
+func (m *mem) key() ed25519.PrivateKey {
+	seed := make([]byte, 32)
+	seed[0] = byte(m.i + 1)
+	return ed25519.NewKeyFromSeed(seed)
+}
+
+func (m *mem) time() Now {
+	return Now{Boot: m.g.now + time.Hour, Wall: m.g.wall.Add(m.g.now + m.shift)}
+}
+
+// start begins with what the disk has.
+func (m *mem) start() {
+	m.dead, m.wake = false, 0
+	m.core = New(Config{
+		Name: m.name, Private: m.key(), Group: turn.GroupID{9}, Address: "224.1.1.1:5007", Room: "papo",
+		Interfaces: []string{"mem"}, ReconcileEvery: 2 * time.Minute, Verbose: testing.Verbose(),
+		Rand:  rand.New(rand.NewPCG(m.g.rng.Uint64(), 0)),
+		Turns: slices.Clone(m.disk.turns), Unsent: slices.Clone(m.disk.queued),
+	}, m.time())
+	m.perform()
+}
+
+// input gives the member one input and does what it wants then.
+func (m *mem) input(in func(c *Core, now Now)) {
+	if m.dead {
+		return
+	}
+	if m.paused > m.g.now {
+		m.g.at(m.paused, func() { m.input(in) })
+		return
+	}
+	in(m.core, m.time())
+	m.perform()
+}
+
+func (m *mem) perform() {
+	for {
+		r, ok := m.core.Ready(m.time())
+		if !ok {
+			break
+		}
+		m.events = append(m.events, r.Events...)
+		res := Perform(r, m.disk, m, func() time.Duration { return m.time().Boot })
+		m.core.Done(m.time(), res)
+		if res.kept() {
+			core := m.core
+			m.g.at(m.g.now+5*time.Millisecond, func() {
+				if m.core == core {
+					m.input(func(c *Core, now Now) { c.Synced(now, res.Seq) })
+				}
+			})
+		}
+	}
+	m.g.check()
+	if w := m.core.Wake(); w != 0 {
+		at := max(w-time.Hour, m.g.now+time.Microsecond)
+		if m.wake == 0 || at < m.wake || m.wake <= m.g.now {
+			m.wake = at
+			core := m.core
+			m.g.at(at, func() {
+				if m.core == core {
+					m.input(func(c *Core, now Now) { m.wake = 0; c.Tick(now) })
+				}
+			})
+		}
+	}
+}
+
+// Send is the network.
+func (m *mem) Send(d Datagram) error {
+	g := m.g
+	g.sent++
+	for _, to := range g.ms {
+		if d.To != "" && d.To != to.name {
+			continue
+		}
+		l := g.link(m.i, to.i)
+		if l.cut || g.rng.IntN(1000) < l.loss {
+			continue
+		}
+		copies := 1
+		if g.rng.IntN(1000) < l.repeat {
+			copies = 2
+		}
+		for range copies {
+			delay := 100*time.Microsecond + time.Duration(g.rng.Int64N(int64(l.delay)+1))
+			p := Packet{From: m.name, Incarnation: d.Incarnation, Counter: d.Counter, Payload: d.Payload}
+			g.at(g.now+delay, func() { to.input(func(c *Core, now Now) { c.Receive(now, p) }) })
+		}
+	}
+	return nil
+}
+
+// check is promise 1 after every step.
+func (g *group) check() {
+	var holder *mem
+	for _, m := range g.ms {
+		if m.dead || m.paused > g.now || m.core == nil {
+			continue
+		}
+		if _, ok := m.core.floor.Holds(m.time().Boot); ok {
+			if holder != nil && m.core.floor.View().Hash() == holder.core.floor.View().Hash() {
+				g.t.Fatalf("%v: %s and %s hold the floor at once", g.now, holder.name, m.name)
+			}
+			holder = m
+		}
+	}
+}
+
+func (m *mem) say(format string, args ...any) {
+	m.input(func(c *Core, now Now) { c.Say(now, 1, fmt.Sprintf(format, args...)) })
+}
+
+// texts are the lines of the record, in the order.
+func (m *mem) texts() []string {
+	var out []string
+	h := m.core.History()
+	for i := range h.Len() {
+		out = append(out, h.Get(h.At(i).ID).Turn().Texts...)
+	}
+	return out
+}
+
+// screen are the lines shown, in the order in which they were.
+func (m *mem) shown() []string {
+	var out []string
+	for _, e := range m.events {
+		if t, ok := e.(TurnShown); ok {
+			out = append(out, t.Lines...)
+		}
+	}
+	return out
+}
+
+func (m *mem) notices(code Code) (n int) {
+	for _, e := range m.events {
+		if x, ok := e.(Notice); ok && x.Code == code {
+			n++
+		}
+	}
+	return n
+}
+
+// converged asserts that all living members have the same record of n lines.
+func (g *group) converged(lines int) {
+	g.t.Helper()
+	first := g.ms[0]
+	for _, m := range g.ms {
+		if m.dead {
+			continue
+		}
+		if got := len(m.texts()); got != lines {
+			g.t.Errorf("%s has %d lines, want %d", m.name, got, lines)
+		}
+		if m.core.History().Fingerprint() != first.core.History().Fingerprint() {
+			g.t.Errorf("%s and %s have different records", m.name, first.name)
+		}
+		if got := len(m.shown()); got != lines {
+			g.t.Errorf("%s showed %d lines, want %d", m.name, got, lines)
+		}
+	}
+}
+
+func TestThreeTalk(t *testing.T) {
+	g := newGroup(t, 1, "ana", "bia", "caio")
+	g.pass(3 * time.Second)
+	for _, m := range g.ms {
+		if v := m.core.View(); len(v) != 3 {
+			t.Fatalf("%s sees %v", m.name, v)
+		}
+	}
+	for i := range 100 {
+		for _, m := range g.ms {
+			m.say("%s %d", m.name, i)
+		}
+		g.pass(time.Millisecond)
+	}
+	g.pass(3 * time.Second)
+	g.converged(300)
+}
+
+func TestTalkUnderLoss(t *testing.T) {
+	for seed := range uint64(20) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			g := newGroup(t, seed, "ana", "bia", "caio", "davi", "eva")
+			g.link = func(int, int) link { return link{loss: 200, repeat: 100, delay: 20 * time.Millisecond} }
+			g.pass(4 * time.Second)
+			for i := range 40 {
+				for _, m := range g.ms {
+					m.say("%s %d", m.name, i)
+				}
+				g.pass(10 * time.Millisecond)
+			}
+			g.pass(15 * time.Second)
+			g.converged(200)
+		})
+	}
+}
+
+func TestLateJoinerGetsAll(t *testing.T) {
+	g := newGroup(t, 1, "ana", "bia", "caio")
+	late := g.ms[2]
+	late.dead = true
+	g.pass(3 * time.Second)
+	for i := range 3000 {
+		g.ms[i%2].say("line %d", i)
+		g.pass(2 * time.Millisecond)
+	}
+	g.pass(2 * time.Second)
+	late.start()
+	began := g.now
+	for len(late.texts()) < 3000 && g.now < began+30*time.Second {
+		g.pass(50 * time.Millisecond)
+	}
+	t.Logf("3000 lines after %v", g.now-began)
+	g.pass(3 * time.Second)
+	g.converged(3000)
+	if !slices.Equal(late.shown(), late.texts()) {
+		t.Errorf("the first catch-up was not shown in the order")
+	}
+}
+
+func TestKilledHolderDoesNotStopTheTalk(t *testing.T) {
+	g := newGroup(t, 1, "ana", "bia", "caio")
+	g.pass(3 * time.Second)
+	g.ms[0].input(func(c *Core, now Now) { c.Hold(now, 1, time.Minute) })
+	g.pass(time.Second)
+	if _, ok := g.ms[0].core.floor.Holds(g.ms[0].time().Boot); !ok {
+		t.Fatal("ana does not hold the floor")
+	}
+	g.ms[1].say("wait for ana")
+	g.pass(time.Second)
+	g.ms[0].dead = true
+	died := g.now
+	for len(g.ms[2].shown()) == 0 && g.now < died+10*time.Second {
+		g.pass(10 * time.Millisecond)
+	}
+	if took := g.now - died; took > 3*time.Second {
+		t.Errorf("the floor was free only %v after its holder died", took)
+	} else {
+		t.Logf("spoken %v after the holder died", took)
+	}
+	g.ms[0].start()
+	g.pass(4 * time.Second)
+	g.ms[0].say("back")
+	g.pass(time.Second)
+	g.converged(2)
+}

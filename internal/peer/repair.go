@@ -1,0 +1,305 @@
+package peer
+
+import (
+	"slices"
+	"time"
+
+	"github.com/papo-chat/papo/internal/member"
+	"github.com/papo-chat/papo/internal/turn"
+	"github.com/papo-chat/papo/internal/wire"
+)
+
+const (
+	maxWanted     = 64   // turns asked for at a time
+	maxBacklog    = 8192 // ids that wait to be asked for; at the bound the rest is left to reconciliation
+	wantTries     = 12
+	wantFirst     = 5 * time.Millisecond // the least wait before the first try
+	wantFirstMost = 25 * time.Millisecond
+	wantAgain     = 60 * time.Millisecond // doubling
+	wantAgainMost = time.Second
+	answeredKept  = 512                   // ids whose last answer is remembered
+	answerOnce    = 30 * time.Millisecond // within it a second asker is answered by multicast
+	maxIncoming   = 4096                  // turns on their way to the disk
+)
+
+// want is a turn that this member lacks.
+type want struct {
+	id    turn.ID
+	from  uint64 // whom to ask first; 0: anybody
+	due   time.Duration
+	tries int
+}
+
+// answered is when a turn was sent again last, and to whom (0: everybody).
+type answered struct {
+	at time.Duration
+	to uint64
+}
+
+// incoming is a turn on its way to the disk.
+type incoming struct {
+	s      *turn.Signed
+	repair bool
+}
+
+// repair is about what this member lacks, and what others ask it for.
+type repair struct {
+	wants    map[turn.ID]*want
+	order    []turn.ID // of wants, oldest first
+	backlog  []want    // not asked for yet
+	limit    int       // how many may be asked for at a time
+	awaited  map[turn.ID]bool
+	incoming []incoming // in the Ready that is outstanding, or in the next
+	coming   map[turn.ID]bool
+	answers  map[turn.ID]answered
+	answerID []turn.ID
+}
+
+func (r *repair) init() {
+	r.wants, r.awaited, r.coming, r.answers = map[turn.ID]*want{}, map[turn.ID]bool{}, map[turn.ID]bool{}, map[turn.ID]answered{}
+	r.limit = maxWanted
+}
+
+// busy tells whether turns are being fetched.
+func (r *repair) busy() bool { return len(r.order) > 0 || len(r.backlog) > 0 }
+
+// receiveTurns takes turns: the permissions that came with them first.
+func (c *Core) receiveTurns(now Now, from uint64, counter uint32, info member.Info, known bool, m wire.Turns) {
+	if known {
+		rep := wire.Rep{}
+		if m.Rep != nil {
+			rep = *m.Rep
+		}
+		c.receiveRep(now, info, counter, rep, true)
+	}
+	for _, b := range m.Turns {
+		s, err := turn.Parse(c.cfg.Group, b)
+		if err != nil {
+			c.counts.BadTurn++
+			continue
+		}
+		id := s.ID()
+		if c.history.Has(id) || c.repair.coming[id] || len(c.repair.incoming) >= maxIncoming {
+			continue
+		}
+		_, wanted := c.repair.wants[id]
+		c.repair.coming[id] = true
+		c.repair.incoming = append(c.repair.incoming, incoming{s, wanted || len(m.Turns) > 1})
+		c.out.Append = append(c.out.Append, s)
+		if known && info.Member.Key == [32]byte(s.Turn().Author) {
+			c.heardMsg(now, "TURN", info, s.Stamp(), 0, 0, 0)
+		}
+	}
+}
+
+// stored is the Done of the Ready that appended what came in.
+func (c *Core) stored(now Now, res Performed) {
+	r := &c.repair
+	done := r.incoming
+	r.incoming = nil
+	if len(done) == 0 {
+		return
+	}
+	kept := res.kept()
+	for _, in := range done {
+		id := in.s.ID()
+		delete(r.coming, id)
+		if !kept {
+			c.showUnkept(now, in.s)
+			continue
+		}
+		c.history.Add(in.s)
+		c.floor.Observe(c.history.MaxStamp())
+		t := in.s.Turn()
+		c.names.meet(t.Name, t.Author)
+		c.got(id)
+		c.screen.add(c, now, in.s, in.repair)
+		for _, p := range c.history.Gap(id) {
+			c.want(now, p, c.authorHere(t.Author))
+		}
+	}
+	if kept && len(r.awaited) == 0 {
+		c.floor.Await(now.Boot, false)
+	}
+	c.fetch(now)
+}
+
+// authorHere returns the incarnation of a key, if it is there.
+func (c *Core) authorHere(key turn.Key) uint64 {
+	for _, i := range c.members.Peers() {
+		if i.Member.Key == key {
+			return i.Member.Incarnation
+		}
+	}
+	return 0
+}
+
+// got notes that a wanted turn came.
+func (c *Core) got(id turn.ID) {
+	r := &c.repair
+	delete(r.awaited, id)
+	if _, ok := r.wants[id]; ok {
+		delete(r.wants, id)
+		r.order = slices.DeleteFunc(r.order, func(o turn.ID) bool { return o == id })
+		r.limit = min(maxWanted, r.limit+1)
+		c.sync.received(id)
+	}
+}
+
+// want asks for a turn after a short random wait, first of from.
+func (c *Core) want(now Now, id turn.ID, from uint64) {
+	span := int64(wantFirstMost - wantFirst)
+	c.wantAt(now, id, from, now.Boot+wantFirst+time.Duration(c.cfg.Rand.Int64N(span)))
+}
+
+func (c *Core) wantAt(now Now, id turn.ID, from uint64, due time.Duration) {
+	r := &c.repair
+	if c.history.Has(id) || r.coming[id] || r.wants[id] != nil {
+		return
+	}
+	if len(r.wants) < r.limit {
+		r.wants[id] = &want{id: id, from: from, due: due}
+		r.order = append(r.order, id)
+	} else if len(r.backlog) < maxBacklog {
+		r.backlog = append(r.backlog, want{id: id, from: from})
+	} else {
+		c.counts.TooMany++
+	}
+}
+
+// fetch asks for what is due.
+func (c *Core) fetch(now Now) {
+	r := &c.repair
+	for len(r.backlog) > 0 && len(r.wants) < r.limit {
+		w := r.backlog[0]
+		r.backlog = r.backlog[1:]
+		c.wantAt(now, w.id, w.from, now.Boot)
+	}
+	var askees []uint64
+	ask := map[uint64][]turn.ID{}
+	lost := false
+	keep := r.order[:0]
+	for _, id := range r.order {
+		w := r.wants[id]
+		if now.Boot < w.due {
+			keep = append(keep, id)
+			continue
+		}
+		if w.tries >= wantTries {
+			delete(r.wants, id)
+			delete(r.awaited, id)
+			c.counts.WantDropped++
+			continue
+		}
+		to := w.from
+		if w.tries > 0 || to == 0 {
+			lost = lost || w.tries > 0
+			to = c.someone(w.from)
+		}
+		w.due = now.Boot + min(wantAgain<<w.tries, wantAgainMost)
+		w.tries++
+		keep = append(keep, id)
+		if to == 0 {
+			continue // nobody is there
+		}
+		if ask[to] == nil {
+			askees = append(askees, to)
+		}
+		ask[to] = append(ask[to], id)
+	}
+	r.order = keep
+	if lost {
+		r.limit = max(8, r.limit/2)
+	}
+	for _, to := range askees {
+		for ids := range slices.Chunk(ask[to], wire.MaxWant) {
+			c.say(now, to, wire.Want{IDs: ids})
+		}
+	}
+}
+
+// someone returns a member of the table at random, not except if there is another.
+func (c *Core) someone(except uint64) uint64 {
+	peers := c.members.Peers()
+	if len(peers) == 0 {
+		return 0
+	}
+	i := c.cfg.Rand.IntN(len(peers))
+	if peers[i].Member.Incarnation == except {
+		i = (i + 1) % len(peers)
+	}
+	return peers[i].Member.Incarnation
+}
+
+// answerWant sends turns again: to who asks, and to everybody when a second
+// one asks for the same.
+func (c *Core) answerWant(now Now, from uint64, ids []turn.ID) {
+	var single, all [][]byte
+	for _, id := range ids {
+		s := c.history.Get(id)
+		if s == nil {
+			continue
+		}
+		to := from
+		if a, ok := c.repair.answers[id]; ok && now.Boot-a.at < answerOnce {
+			if a.to == 0 {
+				continue // it is on its way to everybody
+			}
+			if a.to != from {
+				to = 0
+			}
+		}
+		c.repair.answer(id, answered{now.Boot, to})
+		if to == 0 {
+			all = append(all, s.Bytes())
+		} else {
+			single = append(single, s.Bytes())
+		}
+	}
+	c.sendAgain(now, from, single)
+	c.sendAgain(now, 0, all)
+}
+
+func (r *repair) answer(id turn.ID, a answered) {
+	if _, ok := r.answers[id]; !ok {
+		r.answerID = append(r.answerID, id)
+		if len(r.answerID) > answeredKept {
+			delete(r.answers, r.answerID[0])
+			r.answerID = r.answerID[1:]
+		}
+	}
+	r.answers[id] = a
+}
+
+// sendAgain packs turns into as few datagrams as they need.
+func (c *Core) sendAgain(now Now, to uint64, turns [][]byte) {
+	for len(turns) > 0 {
+		n := 1
+		for n < len(turns) && n < wire.MaxTurns && wire.TurnsSize(wire.Turns{Turns: turns[:n+1]}) <= wire.MaxPayload {
+			n++
+		}
+		c.say(now, to, wire.Turns{Turns: turns[:n]})
+		turns = turns[n:]
+	}
+}
+
+func (c *Core) tickRepair(now Now) {
+	for _, w := range c.fragments.Missing(now.Boot) {
+		c.say(now, w.Of, w)
+	}
+	c.fetch(now)
+	if len(c.repair.awaited) == 0 {
+		c.floor.Await(now.Boot, false)
+	}
+}
+
+func (r *repair) wake(c *Core) time.Duration {
+	w := time.Duration(0)
+	for _, id := range r.order {
+		w = earlier(w, r.wants[id].due)
+	}
+	if t, ok := c.fragments.NextWake(); ok {
+		w = earlier(w, t)
+	}
+	return w
+}

@@ -1,0 +1,207 @@
+package peer
+
+import (
+	"slices"
+	"time"
+
+	"github.com/papo-chat/papo/internal/turn"
+)
+
+// recentShown is how many restored turns are shown at start.
+const recentShown = 20
+
+// waitingTurn is a turn of the record that is not shown yet.
+type waitingTurn struct {
+	s      *turn.Signed
+	until  time.Duration // then it is shown, whatever is missing
+	repair bool          // it came by repair
+}
+
+// screen decides when a turn is shown. What was shown is never changed: in the
+// order as long as that is possible, and a turn that comes later than one that
+// follows it in the order is shown as late.
+type screen struct {
+	last     turn.Item // the highest shown
+	any      bool      // last is set
+	waiting  map[turn.ID]*waitingTurn
+	order    []turn.ID // of waiting, by order of turns; bounded by the record
+	catching bool      // the first catch-up is not over
+	until    time.Duration
+	unkept   []turn.ID // shown though no replica took them; bounded by maxUnkept
+}
+
+const maxUnkept = 1024
+
+func (s *screen) init() { s.waiting = map[turn.ID]*waitingTurn{} }
+
+// restored tells what the disk had.
+func (s *screen) restored(c *Core, now Now) {
+	s.catching, s.until = true, now.Boot+catchUpLimit
+	if n := c.history.Len(); n > 0 {
+		s.last, s.any = c.history.At(n-1), true
+	}
+	r := c.cfg.Restored
+	r.At, r.Turns, r.Recent = At(now.Boot), c.history.Len(), c.lastTurns(now, recentShown)
+	c.event(r)
+}
+
+// add takes a turn that is in the record now.
+func (s *screen) add(c *Core, now Now, t *turn.Signed, repair bool) {
+	id := t.ID()
+	if c.history.Shown(id) == turn.Invalid {
+		return // never shown
+	}
+	s.waiting[id] = &waitingTurn{s: t, until: now.Boot + Holdback, repair: repair}
+	i, _ := slices.BinarySearchFunc(s.order, t.Item(), func(a turn.ID, it turn.Item) int {
+		return s.waiting[a].s.Item().Compare(it)
+	})
+	s.order = slices.Insert(s.order, i, id)
+}
+
+// caughtUp ends the first catch-up.
+func (s *screen) caughtUp(c *Core, now Now) {
+	if s.catching {
+		s.catching = false
+		c.showWaiting(now, true)
+	}
+}
+
+func (c *Core) tickScreen(now Now) {
+	if c.screen.catching && now.Boot >= c.screen.until {
+		c.screen.caughtUp(c, now)
+	}
+}
+
+func (s *screen) wake() time.Duration {
+	if s.catching {
+		return s.until
+	}
+	w := time.Duration(0)
+	for _, id := range s.order {
+		w = earlier(w, s.waiting[id].until)
+	}
+	return w
+}
+
+// flush shows what can be shown now.
+func (c *Core) flush(now Now) {
+	if !c.screen.catching && len(c.screen.order) > 0 {
+		c.showWaiting(now, false)
+	}
+}
+
+// showWaiting shows the turns whose parents are shown or have been waited for
+// long enough; all that wait, if this is the first catch-up.
+func (c *Core) showWaiting(now Now, first bool) {
+	s := &c.screen
+	busy := c.repair.busy() || c.sync.session != nil
+	var show []TurnShown
+	var gaps, merged int
+	keep := s.order[:0:0]
+	for _, id := range s.order {
+		w := s.waiting[id]
+		expired := now.Boot >= w.until || first
+		late := s.any && w.s.Item().Less(s.last) && !first
+		state := c.history.Shown(id)
+		switch {
+		case state == turn.Invalid, expired && w.s.Stamp() > c.history.MaxStamp():
+			delete(s.waiting, id) // never shown: see History.MaxStamp for the second
+			continue
+		case !expired && (state == turn.Pending || w.s.Stamp() > c.history.MaxStamp() || c.parentWaits(w.s) || late && busy):
+			keep = append(keep, id)
+			continue
+		case state == turn.Pending:
+			gaps++
+		}
+		delete(s.waiting, id)
+		e := c.turnShown(now, w.s)
+		e.Batch = first
+		if late {
+			e.Late, e.Before = true, c.markAfter(id)
+			if w.repair {
+				merged++
+			}
+		} else if !s.any || s.last.Less(w.s.Item()) {
+			s.last, s.any = w.s.Item(), true
+		}
+		show = append(show, e)
+	}
+	s.order = keep
+	c.show(now, show, first, gaps, merged)
+}
+
+// show tells the turns, after a line that sums them up where there are many.
+func (c *Core) show(now Now, show []TurnShown, first bool, gaps, merged int) {
+	switch {
+	case first && len(show) > 0:
+		c.event(Notice{At: At(now.Boot), Code: CodeCaughtUp, Count: len(show)})
+	case merged > 0:
+		c.event(Notice{At: At(now.Boot), Code: CodeMerged, Count: merged})
+	}
+	if gaps > 0 {
+		c.event(Notice{At: At(now.Boot), Code: CodeGap, Count: gaps})
+	}
+	for i := range show {
+		if show[i].Late || first {
+			show[i].Follow = len(show) - 1 - i
+		}
+		c.event(show[i])
+	}
+}
+
+// parentWaits tells whether a parent of t is in the record and not shown yet.
+func (c *Core) parentWaits(t *turn.Signed) bool {
+	for _, p := range t.Turn().Parents {
+		if _, ok := c.screen.waiting[p]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// turnShown is the turn as an event.
+func (c *Core) turnShown(now Now, s *turn.Signed) TurnShown {
+	t := s.Turn()
+	after, _ := c.history.Before(s.ID())
+	return TurnShown{
+		At: At(now.Boot), ID: s.ID(), After: after, Stamp: t.Stamp, Name: c.names.shown(t.Name, t.Author),
+		Author: t.Author, Time: time.UnixMilli(t.Time), Lines: t.Texts, Own: t.Author == c.key,
+	}
+}
+
+// markAfter names the turn that comes next in the order.
+func (c *Core) markAfter(id turn.ID) Mark {
+	next, ok := c.history.After(id)
+	if !ok {
+		return Mark{}
+	}
+	t := c.history.Get(next).Turn()
+	return Mark{Time: time.UnixMilli(t.Time), Name: c.names.shown(t.Name, t.Author)}
+}
+
+// showUnkept shows a turn that no replica took, once. It is not in the record.
+func (c *Core) showUnkept(now Now, t *turn.Signed) {
+	s := &c.screen
+	if slices.Contains(s.unkept, t.ID()) || !t.Known() {
+		return
+	}
+	s.unkept = append(s.unkept, t.ID())
+	if len(s.unkept) > maxUnkept {
+		s.unkept = s.unkept[1:]
+	}
+	e := c.turnShown(now, t)
+	e.After, e.Unkept = turn.ID{}, true
+	c.event(e)
+}
+
+// Record gives all turns of a record that can be shown, in the order, each
+// name with its key's short form where another key used the name before.
+func Record(h *turn.History) []TurnShown {
+	c := &Core{history: h}
+	c.names.init("", turn.Key{})
+	for i := range h.Len() {
+		t := h.Get(h.At(i).ID).Turn()
+		c.names.meet(t.Name, t.Author)
+	}
+	return c.lastTurns(Now{}, h.Len())
+}
