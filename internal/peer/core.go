@@ -132,8 +132,15 @@ func New(cfg Config, now Now) *Core {
 	c.be(now, c.history.MaxStamp())
 	for _, l := range cfg.Unsent {
 		c.speaker.queue = append(c.speaker.queue, line{id: l.ID, text: l.Text})
-		c.event(Notice{At: At(now.Boot), Code: CodeOldLine, Text: l.Text, Count: 1})
-		c.event(Line{At: At(now.Boot), State: LineQueued, Line: l.ID, Text: l.Text})
+	}
+	for _, s := range cfg.Turns {
+		c.dropSaid(now, s)
+	}
+	if n := len(c.speaker.queue); n > 0 {
+		c.event(Notice{At: At(now.Boot), Code: CodeOldLine, Count: n})
+	}
+	for _, l := range c.speaker.queue {
+		c.event(Line{At: At(now.Boot), State: LineQueued, Line: l.id, Text: l.text})
 	}
 	c.event(Notice{At: At(now.Boot), Code: CodeJoining, Left: floor.Quiet})
 	if cfg.Open {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"container/heap"
 	"crypto/ed25519"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/papo-chat/papo/internal/transport/memnet"
 	"github.com/papo-chat/papo/internal/turn"
 )
 
@@ -22,16 +24,9 @@ type group struct {
 	queue happenings
 	seq   int
 	ms    []*mem
-	link  func(from, to int) link
+	net   *memnet.Queue
 	sent  int // datagrams put on the network; one by multicast counts once
 	wall  time.Time
-}
-
-// link is how well one member hears another; rates are per mille.
-type link struct {
-	loss, repeat int
-	delay        time.Duration // 0.1 ms to this
-	cut          bool
 }
 
 // mem is one member and its surroundings.
@@ -91,11 +86,13 @@ func (q *happenings) Pop() any     { e := (*q)[len(*q)-1]; *q = (*q)[:len(*q)-1]
 
 func newGroup(t testing.TB, seed uint64, names ...string) *group {
 	g := &group{t: t, rng: rand.New(rand.NewPCG(seed, 7)), wall: time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)}
-	g.link = func(int, int) link { return link{delay: 500 * time.Microsecond} }
+	g.net = memnet.NewQueue(rand.New(rand.NewPCG(seed, 8)), 4096)
 	for i, n := range names {
 		m := &mem{g: g, i: i, name: n, disk: &memDisk{}}
 		g.ms = append(g.ms, m)
+		g.net.Add(n)
 	}
+	g.links(func(int, int) memnet.Faults { return near })
 	for _, m := range g.ms {
 		m.start()
 	}
@@ -107,14 +104,45 @@ func (g *group) at(t time.Duration, run func()) {
 	heap.Push(&g.queue, happening{t, g.seq, run})
 }
 
+// near is a good local network.
+var near = memnet.Faults{MinDelay: 100 * time.Microsecond, MaxDelay: 500 * time.Microsecond}
+
+// links sets how each member hears each other.
+func (g *group) links(of func(from, to int) memnet.Faults) {
+	for _, from := range g.ms {
+		for _, to := range g.ms {
+			if from != to {
+				if err := g.net.SetLink(from.name, to.name, of(from.i, to.i)); err != nil {
+					g.t.Fatal(err)
+				}
+			}
+		}
+	}
+}
+
 // run lets virtual time pass until then.
 func (g *group) run(until time.Duration) {
-	for len(g.queue) > 0 && g.queue[0].at <= until {
-		h := heap.Pop(&g.queue).(happening)
-		g.now = max(g.now, h.at)
-		h.run()
+	for {
+		arrives, any := g.net.Next()
+		switch {
+		case any && arrives <= until && (len(g.queue) == 0 || arrives <= g.queue[0].at):
+			at, from, to, b, _ := g.net.Pop()
+			g.now = max(g.now, at)
+			g.member(to).receive(from, b)
+		case len(g.queue) > 0 && g.queue[0].at <= until:
+			h := heap.Pop(&g.queue).(happening)
+			g.now = max(g.now, h.at)
+			h.run()
+		default:
+			g.now = until
+			return
+		}
 	}
-	g.now = until
+}
+
+func (g *group) member(name string) *mem {
+	i := slices.IndexFunc(g.ms, func(m *mem) bool { return m.name == name })
+	return g.ms[i]
 }
 
 func (g *group) pass(d time.Duration) { g.run(g.now + d) }
@@ -187,45 +215,46 @@ func (m *mem) perform() {
 	}
 }
 
-// Send is the network.
+// Send is the network: incarnation and counter stand before the payload, unsealed.
 func (m *mem) Send(d Datagram) error {
-	g := m.g
-	g.sent++
-	for _, to := range g.ms {
-		if d.To != "" && d.To != to.name {
-			continue
-		}
-		l := g.link(m.i, to.i)
-		if l.cut || g.rng.IntN(1000) < l.loss {
-			continue
-		}
-		copies := 1
-		if g.rng.IntN(1000) < l.repeat {
-			copies = 2
-		}
-		for range copies {
-			delay := 100*time.Microsecond + time.Duration(g.rng.Int64N(int64(l.delay)+1))
-			p := Packet{From: m.name, Incarnation: d.Incarnation, Counter: d.Counter, Payload: d.Payload}
-			g.at(g.now+delay, func() { to.input(func(c *Core, now Now) { c.Receive(now, p) }) })
-		}
-	}
+	m.g.sent++
+	b := binary.BigEndian.AppendUint64(nil, d.Incarnation)
+	b = binary.BigEndian.AppendUint32(b, d.Counter)
+	m.g.net.Push(m.g.now, m.name, d.To, append(b, d.Payload...))
 	return nil
+}
+
+// receive takes a datagram. One that comes twice is taken twice: here is no
+// replay window, so the core must bear it.
+func (m *mem) receive(from string, b []byte) {
+	p := Packet{From: from, Incarnation: binary.BigEndian.Uint64(b), Counter: binary.BigEndian.Uint32(b[8:]), Payload: b[12:]}
+	m.input(func(c *Core, now Now) { c.Receive(now, p) })
 }
 
 // check is promise 1 after every step.
 func (g *group) check() {
-	var holder *mem
-	for _, m := range g.ms {
-		if m.dead || m.paused > g.now || m.core == nil {
-			continue
-		}
-		if _, ok := m.core.floor.Holds(m.time().Boot); ok {
-			if holder != nil && m.core.floor.View().Hash() == holder.core.floor.View().Hash() {
-				g.t.Fatalf("%v: %s and %s hold the floor at once", g.now, holder.name, m.name)
+	for i, a := range g.ms {
+		for _, b := range g.ms[i+1:] {
+			if !a.holds() || !b.holds() {
+				continue
 			}
-			holder = m
+			for _, m := range a.core.floor.HeldView().Members() {
+				for _, o := range b.core.floor.HeldView().Members() {
+					if m.Key == o.Key {
+						g.t.Fatalf("%v: %s and %s hold the floor at once, with a member in common", g.now, a.name, b.name)
+					}
+				}
+			}
 		}
 	}
+}
+
+func (m *mem) holds() bool {
+	if m.dead || m.core == nil || m.paused > m.g.now {
+		return false
+	}
+	_, ok := m.core.floor.Holds(m.time().Boot)
+	return ok
 }
 
 func (m *mem) say(format string, args ...any) {
@@ -304,7 +333,9 @@ func TestTalkUnderLoss(t *testing.T) {
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			g := newGroup(t, seed, "ana", "bia", "caio", "davi", "eva")
-			g.link = func(int, int) link { return link{loss: 200, repeat: 100, delay: 20 * time.Millisecond} }
+			g.links(func(int, int) memnet.Faults {
+				return memnet.Faults{Loss: 0.2, Duplicate: 0.1, Reorder: 0.2, HoldBack: 30 * time.Millisecond, MaxDelay: 20 * time.Millisecond}
+			})
 			g.pass(4 * time.Second)
 			for i := range 40 {
 				for _, m := range g.ms {

@@ -235,6 +235,24 @@ func (c *Core) said(now Now, res Performed) {
 	}
 }
 
+// dropSaid takes lines from the queue that an own turn of an earlier run
+// carries: a crash came between saying them and noting it. They are said.
+func (c *Core) dropSaid(now Now, t *turn.Signed) {
+	s := &c.speaker
+	if len(s.queue) == 0 || t.Turn().Author != c.key {
+		return
+	}
+	ids := t.Turn().LineIDs
+	s.queue = slices.DeleteFunc(s.queue, func(l line) bool {
+		if !slices.Contains(ids, l.id) {
+			return false
+		}
+		c.out.Dequeue = append(c.out.Dequeue, l.id)
+		c.event(Line{At: At(now.Boot), N: l.n, State: LineSaid, Turn: t.ID(), Line: l.id})
+		return true
+	})
+}
+
 func firstError(errs []error) string {
 	for _, err := range errs {
 		if err != nil {
