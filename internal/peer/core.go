@@ -272,7 +272,9 @@ func (c *Core) receiveBeat(now Now, from uint64, counter uint32, info member.Inf
 	for _, h := range b.Heads {
 		c.want(now, h, from)
 	}
-	c.checkDelivered(now, info.Member.Key, b.Heads)
+	if !b.Gaps {
+		c.checkDelivered(now, info.Member.Key, b.Heads)
+	}
 	c.compareSettled(now, from, b)
 }
 

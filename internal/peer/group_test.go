@@ -398,3 +398,75 @@ func TestKilledHolderDoesNotStopTheTalk(t *testing.T) {
 	g.pass(time.Second)
 	g.converged(2)
 }
+
+// A member that has a turn but not its parent does not count as holding the
+// parent, though its head descends from it.
+func TestDeliveredNeedsAllBefore(t *testing.T) {
+	g := newGroup(t, 3, "ana", "bia")
+	g.pass(3 * time.Second)
+	ana, bia := g.ms[0], g.ms[1]
+	deaf := memnet.Faults{Cut: true}
+	if err := g.net.SetLink("ana", "bia", deaf); err != nil {
+		t.Fatal(err)
+	}
+	ana.say("lost")
+	g.pass(20 * time.Millisecond)
+	if err := g.net.SetLink("ana", "bia", near); err != nil {
+		t.Fatal(err)
+	}
+	lost := ana.core.History().At(0).ID
+	ana.say("heard")
+	g.pass(2 * time.Millisecond)
+	if err := g.net.SetLink("ana", "bia", deaf); err != nil { // no repair
+		t.Fatal(err)
+	}
+	g.pass(600 * time.Millisecond)
+	if h := bia.core.History(); h.Len() != 1 || len(h.Missing(1)) != 1 {
+		t.Fatalf("bia has %d turns and lacks %d: the test tests nothing", h.Len(), len(h.Missing(1)))
+	}
+	for _, e := range ana.events {
+		if d, ok := e.(Delivered); ok && d.ID == lost {
+			t.Errorf("a turn that bia lacks was told as delivered to her")
+		}
+	}
+	if err := g.net.SetLink("ana", "bia", near); err != nil {
+		t.Fatal(err)
+	}
+	g.pass(3 * time.Second)
+	g.converged(2)
+}
+
+// A crash between writing a turn and noting that its line is said: the line is
+// queued again at the next start, found in the record, and not said twice.
+func TestCrashAfterAppendSaysNothingTwice(t *testing.T) {
+	g := newGroup(t, 4, "ana", "bia")
+	g.pass(3 * time.Second)
+	ana := g.ms[0]
+	ana.say("once")
+	g.pass(2 * time.Millisecond) // appended and sent; the fsync that takes it out of unsent.log comes later
+	if len(ana.disk.queued) != 1 || len(ana.disk.turns) != 1 {
+		t.Fatalf("unsent.log has %d lines, the replicas %d turns: the test tests nothing", len(ana.disk.queued), len(ana.disk.turns))
+	}
+	ana.dead = true
+	g.pass(time.Second)
+	ana.start()
+	g.pass(4 * time.Second)
+	g.ms[1].say("then")
+	g.pass(time.Second)
+	if got := g.ms[1].texts(); !slices.Equal(got, []string{"once", "then"}) {
+		t.Errorf("bia has %q", got)
+	}
+	if len(ana.disk.queued) != 0 {
+		t.Errorf("unsent.log still has %v", ana.disk.queued)
+	}
+	// The same when the power failed too, and only bia has the turn.
+	ana.disk.queued = []QueuedLine{{ID: ana.core.History().Get(ana.core.History().At(0).ID).Turn().LineIDs[0], Text: "once"}}
+	ana.disk.turns = nil
+	ana.dead = true
+	g.pass(2 * time.Second)
+	ana.start()
+	g.pass(6 * time.Second)
+	if got := g.ms[1].texts(); !slices.Equal(got, []string{"once", "then"}) {
+		t.Errorf("after the power failed bia has %q", got)
+	}
+}

@@ -89,7 +89,7 @@ func (c *Core) compareSettled(now Now, from uint64, b wire.Beat) {
 	if len(r.inSync) > maxContacts { // incarnations that are long gone
 		r.init()
 	}
-	same := true
+	same := !b.Gaps
 	for _, h := range b.Heads {
 		same = same && c.history.Has(h)
 	}

@@ -91,8 +91,9 @@ func (r *reader) hello() Message {
 
 func (r *reader) beat() Message {
 	var m Beat
-	flags := r.flags(beatQuiet | beatAsking | beatHolding)
+	flags := r.flags(beatQuiet | beatAsking | beatHolding | beatGaps)
 	m.Quiet = flags&beatQuiet != 0
+	m.Gaps = flags&beatGaps != 0
 	switch flags & (beatAsking | beatHolding) {
 	case beatAsking:
 		m.Activity = Asking

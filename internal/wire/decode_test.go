@@ -81,6 +81,7 @@ func random(r *rand.Rand, kind Kind) Message {
 		m := Beat{
 			Interval: millis(math.MaxUint16),
 			Quiet:    r.IntN(2) == 0,
+			Gaps:     r.IntN(2) == 0,
 			Activity: Activity(r.IntN(3)),
 			TS:       r.Uint64(),
 			Left:     millis(math.MaxUint32),
@@ -248,7 +249,7 @@ func TestDecodeErrors(t *testing.T) {
 		{"HELLO long name", change(Hello{Name: "a"}, 98, MaxNameBytes+1), ErrBounds},
 		{"HELLO short name", change(Hello{Name: "a"}, 98, 2), ErrTruncated},
 		{"HELLO trailing", change(Hello{Name: "ab"}, 98, 1), ErrTrailing},
-		{"BEAT flags", change(two, 1, 8), ErrFlags},
+		{"BEAT flags", change(two, 1, 16), ErrFlags},
 		{"BEAT asking and holding", change(two, 1, 6), ErrFlags},
 		{"BEAT heads", change(two, 64, MaxBeatHeads+1), ErrBounds},
 		{"BEAT heads cut", change(two, 64, MaxBeatHeads), ErrTruncated},

@@ -53,6 +53,9 @@ const (
 type Beat struct {
 	Interval time.Duration // ms on the wire: how often its sender beats at present
 	Quiet    bool
+	// Gaps tells that its sender lacks a turn that one of its turns names as
+	// parent: then a head does not say that it has what comes before.
+	Gaps     bool
 	Activity Activity
 	TS       uint64        // asking or holding: the Lamport time of the request
 	Left     time.Duration // ms on the wire

@@ -24,6 +24,9 @@ func (m Beat) String() string {
 	if m.Quiet {
 		s.WriteString(" quiet")
 	}
+	if m.Gaps {
+		s.WriteString(" gaps")
+	}
 	if m.Activity != Idle {
 		fmt.Fprintf(&s, " %v ts=%d", m.Activity, m.TS)
 	}
