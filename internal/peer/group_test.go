@@ -405,6 +405,8 @@ func TestDeliveredNeedsAllBefore(t *testing.T) {
 	g := newGroup(t, 3, "ana", "bia")
 	g.pass(3 * time.Second)
 	ana, bia := g.ms[0], g.ms[1]
+	ana.say("first") // from now on she keeps bia's permission for a while
+	g.pass(10 * time.Millisecond)
 	deaf := memnet.Faults{Cut: true}
 	if err := g.net.SetLink("ana", "bia", deaf); err != nil {
 		t.Fatal(err)
@@ -414,14 +416,14 @@ func TestDeliveredNeedsAllBefore(t *testing.T) {
 	if err := g.net.SetLink("ana", "bia", near); err != nil {
 		t.Fatal(err)
 	}
-	lost := ana.core.History().At(0).ID
+	lost := ana.core.History().At(1).ID
 	ana.say("heard")
 	g.pass(2 * time.Millisecond)
 	if err := g.net.SetLink("ana", "bia", deaf); err != nil { // no repair
 		t.Fatal(err)
 	}
 	g.pass(600 * time.Millisecond)
-	if h := bia.core.History(); h.Len() != 1 || len(h.Missing(1)) != 1 {
+	if h := bia.core.History(); h.Len() != 2 || len(h.Missing(1)) != 1 {
 		t.Fatalf("bia has %d turns and lacks %d: the test tests nothing", h.Len(), len(h.Missing(1)))
 	}
 	for _, e := range ana.events {
@@ -433,7 +435,7 @@ func TestDeliveredNeedsAllBefore(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.pass(3 * time.Second)
-	g.converged(2)
+	g.converged(3)
 }
 
 // A crash between writing a turn and noting that its line is said: the line is
