@@ -424,6 +424,7 @@ func (c *Core) Done(now Now, res Performed) {
 	}
 	c.said(now, res)
 	c.stored(now, res)
+	c.settle(now)
 	c.tickEnding(now)
 	c.settle(now)
 }

@@ -55,6 +55,8 @@ func (c *Core) tickEnding(now Now) {
 		switch {
 		case c.Unsent() == 0 && e.linger == Forever:
 			return
+		case c.Unsent() == 0 && c.unsafe() && now.Boot < e.by:
+			return // its fsync is under way, or a member will tell that it has it
 		case c.Unsent() == 0:
 			e.until = now.Boot + e.linger
 		case now.Boot >= e.by:

@@ -290,6 +290,8 @@ func (c *Core) Synced(now Now, seq uint64) {
 		}
 	}
 	c.settle(now)
+	c.tickEnding(now)
+	c.settle(now)
 }
 
 // safe: the lines of a turn are said.
@@ -342,7 +344,12 @@ func (c *Core) leftFloor(now Now, e floor.Event) {
 	c.ask(now)
 }
 
-// Unsent returns how many lines wait or are not yet safe.
+// unsafe tells whether a line that was sent is not said yet.
+func (c *Core) unsafe() bool {
+	return slices.ContainsFunc(c.speaker.own, func(o *own) bool { return !o.said })
+}
+
+// Unsent returns how many lines wait for the floor or are on their way to the disk.
 func (c *Core) Unsent() int {
 	n := len(c.speaker.queue)
 	if c.speaker.saying != nil {
