@@ -37,7 +37,7 @@ type session struct {
 	idle     int
 	needed   map[turn.ID]bool // asked for and not come yet
 	received int
-	have     int // turns that the other lacks
+	have     int // over 0: the other lacks turns
 	next     []byte
 }
 
@@ -198,6 +198,7 @@ func (c *Core) openWindow(now Now, s *session) {
 	if err != nil {
 		panic("peer: " + err.Error()) // the frame limit is a constant
 	}
+	init.MaxHave = 1 // that it lacks something is all that is asked
 	s.s = init
 	c.sendRound(now, s, init.Initiate())
 }
