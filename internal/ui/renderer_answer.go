@@ -1,0 +1,158 @@
+package ui
+
+import (
+	"encoding/hex"
+	"strings"
+
+	"github.com/papo-chat/papo/internal/peer"
+	"github.com/papo-chat/papo/internal/ui/words"
+)
+
+// result tells the answer to a command.
+func (r *Renderer) result(ev peer.Result) []string {
+	if !ev.OK {
+		return []string{markError + r.sentences.Result(ev)}
+	}
+	switch ev.Command {
+	case "verbose":
+		r.verbose = !r.verbose
+		if r.verbose {
+			return []string{r.say("result.verbose-on")}
+		}
+		return []string{r.say("result.verbose-off")}
+	case "peers":
+		return r.peers(ev.Peers)
+	case "history":
+		return r.history(ev.Turns)
+	case "cancel":
+		return []string{markNotice + r.words.N("result.cancel", ev.Lines)}
+	case "help":
+		return r.sentences.Help()
+	}
+	return nil // quit, sync, hold, release: other events tell
+}
+
+// history shows turns in the order, where none is late. They bring their own
+// days.
+func (r *Renderer) history(turns []peer.TurnShown) []string {
+	if len(turns) == 0 {
+		return []string{r.say("result.history-none")}
+	}
+	r.day = ""
+	var lines []string
+	for _, t := range turns {
+		t.Late = false
+		lines = append(lines, r.turn(t)...)
+	}
+	return lines
+}
+
+func (r *Renderer) peers(peers []peer.PeerInfo) []string {
+	head := []words.Key{"peers.name", "peers.key", "peers.view", "peers.floor", "peers.heard", "peers.record"}
+	rows := [][]string{make([]string, len(head))}
+	for i, key := range head {
+		rows[0][i] = r.words.T(key)
+	}
+	for _, p := range peers {
+		view := words.Key("peers.here")
+		switch {
+		case p.Quiet:
+			view = "peers.quiet"
+		case !p.InView:
+			view = "peers.outside"
+		}
+		heard := r.words.T("seconds.ago", words.D{"Seconds": r.words.Seconds(p.Heard)})
+		record := words.Key("peers.record-differs")
+		if p.InSync || p.Self {
+			record = "peers.record-same"
+		}
+		if p.Self {
+			heard = r.words.T("peers.self")
+		}
+		rows = append(rows, []string{
+			oneLine(p.Name), hex.EncodeToString(p.Member[:4]), r.words.T(view),
+			r.words.T(words.Key("activity." + p.Activity)), heard, r.words.T(record),
+		})
+	}
+	lines := table(rows)
+	for i := range lines {
+		lines[i] = markNotice + lines[i]
+	}
+	return lines
+}
+
+// reconciled tells of a comparison if it was asked for, or found or mended
+// something, or in verbose.
+func (r *Renderer) reconciled(ev peer.Reconciled) []string {
+	asked := r.asked[ev.Scope]
+	delete(r.asked, ev.Scope)
+	if ev.Scope == "local" {
+		return r.replicas(ev, asked || r.verbose)
+	}
+	return r.members(ev, asked || r.verbose)
+}
+
+func (r *Renderer) replicas(ev peer.Reconciled, always bool) []string {
+	var detail []string
+	repaired := 0
+	for _, p := range ev.Replicas {
+		repaired += p.Repaired
+		if r.verbose || p.Missing+p.Damaged+p.Repaired > 0 {
+			detail = append(detail, r.say("sync.replica", words.D{
+				"Path": p.Path, "Turns": r.words.N("count.turns", p.Turns),
+				"Missing": p.Missing, "Damaged": p.Damaged, "Repaired": p.Repaired,
+			}))
+		}
+	}
+	d := words.D{
+		"Replicas": r.words.N("count.replicas", len(ev.Replicas)),
+		"Turns":    r.words.N("count.turns", ev.Turns),
+	}
+	switch {
+	case !ev.Consistent:
+		return append([]string{markError + r.words.T("sync.replicas-differ", d)}, detail...)
+	case repaired > 0:
+		return append([]string{r.say("sync.replicas-repaired", d)}, detail...)
+	case always:
+		return append([]string{r.say("sync.replicas-same", d)}, detail...)
+	}
+	return nil
+}
+
+func (r *Renderer) members(ev peer.Reconciled, always bool) []string {
+	var same, differ, received []string
+	for _, m := range ev.Members {
+		if m.InSync {
+			same = append(same, m.Name)
+		} else {
+			differ = append(differ, m.Name)
+		}
+		if m.Received > 0 {
+			received = append(received, r.say("sync.received", words.D{
+				"Name": m.Name, "Turns": r.words.N("count.turns", m.Received),
+			}))
+		}
+	}
+	if !always && len(differ)+len(received) == 0 {
+		return nil
+	}
+	d := words.D{"Turns": r.words.N("count.turns", ev.Turns), "Fingerprint": Fingerprint(ev.Fingerprint)}
+	lines := received
+	if len(same) > 0 {
+		lines = append(lines, r.say("sync.same", words.D{"Names": r.words.List(same)}, d))
+	}
+	if len(differ) > 0 {
+		lines = append(lines, r.say("sync.differs", words.D{"Names": r.words.List(differ)}, d))
+	}
+	if len(ev.Members) == 0 {
+		lines = append(lines, r.say("sync.alone", d))
+	}
+	return lines
+}
+
+// Fingerprint writes the first 64 bits of a fingerprint for people who compare
+// it aloud: four groups of four hex digits.
+func Fingerprint(f [32]byte) string {
+	s := hex.EncodeToString(f[:8])
+	return strings.Join([]string{s[:4], s[4:8], s[8:12], s[12:]}, "-")
+}
