@@ -1,6 +1,7 @@
 package floor
 
 import (
+	"cmp"
 	"time"
 )
 
@@ -14,6 +15,7 @@ func (f *Floor) Ask(now time.Duration) { f.ask(now, false) }
 func (f *Floor) AskAll(now time.Duration) { f.ask(now, true) }
 
 func (f *Floor) ask(now time.Duration, fresh bool) {
+	f.expire(now)
 	if f.state != idle {
 		return
 	}
@@ -23,8 +25,10 @@ func (f *Floor) ask(now time.Duration, fresh bool) {
 
 func (f *Floor) begin(now time.Duration) {
 	f.wanted = false
-	if f.fresh {
-		clear(f.perms)
+	for m := range f.perms {
+		if f.fresh || !f.permits(m, now) {
+			delete(f.perms, m)
+		}
 	}
 	f.state, f.ts, f.entry, f.began = asking, f.Stamp(), f.view.hash, now
 	f.eligible, f.replies = 0, 0
@@ -84,31 +88,31 @@ func (f *Floor) permits(m Member, now time.Duration) bool {
 	return ok && (now < p.until || f.without.has(noF2Lease))
 }
 
-// due returns when m is to be asked (again) for the present request: if its
-// reply is missing, after a pause that a fresh WAIT makes longer; if its reply
-// is over half its lease old, unless others wait before this member.
+// due returns when m is to be asked (again) for the present request. Who gave
+// neither REP nor WAIT is asked at the normal pace; who gave a fresh WAIT, more
+// slowly; who replied, when its reply is over half its lease old. While others
+// wait before this member, it asks only the first kind, and of the second the
+// one that it waits for: what the rest would say is of use only to who is next.
 func (f *Floor) due(m Member, now time.Duration) time.Duration {
 	t := f.targets[m]
 	again := t.last + t.step
-	if f.state == holding {
-		again = max(again, f.began+resendFirst) // a short hold needs no renewal
-	}
-	if p, ok := f.perms[m]; ok {
-		if f.place > 0 {
-			return f.lastWait()
-		}
-		if now < p.until {
-			return max(again, p.sent+Lease/2)
-		}
-	}
-	if w, ok := f.waits[m]; ok && f.state == asking {
+	p, replied := f.perms[m]
+	w, waited := f.waits[m]
+	switch {
+	case f.place > 0 && (replied || waited && m != f.ahead):
+		return f.waitsEnd
+	case waited && now < w.until:
 		pause := resendRest
 		if f.place == 0 {
 			pause = resendNext
 		}
 		return min(t.last+pause, max(again, w.until))
+	case !replied || now >= p.until:
+		return again
+	case f.state == holding && !t.soon:
+		again = max(again, f.began+resendFirst) // a short hold needs no renewal
 	}
-	return again
+	return max(again, p.sent+Lease/2)
 }
 
 func (f *Floor) resend(now time.Duration) {
@@ -122,7 +126,10 @@ func (f *Floor) resend(now time.Duration) {
 		}
 		return
 	}
-	f.dropOldWaits(now)
+	f.rank(now)
+	if f.waitsEnd <= now {
+		clear(f.waits)
+	}
 	var due []Member
 	for _, m := range f.view.members {
 		if m != f.self && now >= f.due(m, now) {
@@ -137,6 +144,9 @@ func (f *Floor) resend(now time.Duration) {
 // receiveRep is F2's acceptance: only while asking or holding, with that very
 // ts and view hash, and measured from the sending that it answers.
 func (f *Floor) receiveRep(now time.Duration, from Member, r Rep) {
+	if r.Clock >= MaxTime {
+		return
+	}
 	f.Observe(r.Clock)
 	mine := -1
 	for i, g := range r.Grants {
@@ -147,15 +157,15 @@ func (f *Floor) receiveRep(now time.Duration, from Member, r Rep) {
 	}
 	if mine < 0 {
 		if r.HandOver { // it left, and does not know of this request any more
-			f.endWait(from)
+			f.endWait(now, from)
 		}
 		return
 	}
 	g := r.Grants[mine]
-	if !f.accept(now, from, r, g) {
+	if !f.answers(now, from, r, g) {
 		return
 	}
-	f.endWait(from)
+	f.endWait(now, from)
 	if !r.HandOver || f.state != asking {
 		return
 	}
@@ -163,21 +173,23 @@ func (f *Floor) receiveRep(now time.Duration, from Member, r Rep) {
 		// The first of the queue is now asked by all that come after it.
 		first := r.Grants[0].To
 		if first != f.self && f.view.Has(first) && !f.permits(first, now) {
-			f.waits[first] = wait{until: now + waitFresh, place: mine - 1}
-			f.rank()
+			f.waits[first] = wait{until: now + waitFresh, place: mine - 1, why: WhyHolding}
+			f.rank(now)
 		}
 		return
 	}
 	for _, m := range f.view.members {
-		if _, waiting := f.waits[m]; m != f.self && !waiting {
+		if w := f.waits[m]; m != f.self && now >= w.until {
 			if p, ok := f.perms[m]; !ok || now-p.sent > Lease/2 {
-				f.targets[m] = target{} // due now
+				f.targets[m] = target{soon: f.targets[m].soon} // due now
 			}
 		}
 	}
 }
 
-func (f *Floor) accept(now time.Duration, from Member, r Rep, g Grant) bool {
+// answers tells whether the reply is to the present request, and takes the
+// permission if anything of its lease is left.
+func (f *Floor) answers(now time.Duration, from Member, r Rep, g Grant) bool {
 	late := f.without.has(acceptIdle) || f.without.has(acceptIdleHand) && r.HandOver
 	if f.state == idle && !late || f.state == leaving {
 		return false
@@ -202,7 +214,11 @@ func (f *Floor) accept(now time.Duration, from Member, r Rep, g Grant) bool {
 		s.at = now
 	}
 	if now >= s.at+Lease {
-		return false
+		if !f.permits(from, now) {
+			delete(f.perms, from)
+			f.targets[from] = target{} // due now: it defers no longer
+		}
+		return true
 	}
 	f.replies++
 	if p, ok := f.perms[from]; ok && p.sent >= s.at {
@@ -211,7 +227,7 @@ func (f *Floor) accept(now time.Duration, from Member, r Rep, g Grant) bool {
 	f.perms[from] = permission{sent: s.at, until: s.at + Lease}
 	t := target{last: f.targets[from].last}
 	if f.state == asking && s.at+Lease-now < leaseLow {
-		t = target{}
+		t = target{soon: true}
 	}
 	f.targets[from] = t
 	if f.state == holding {
@@ -255,8 +271,8 @@ func (f *Floor) receiveWait(now time.Duration, from Member, n uint32, w Wait) {
 	if f.permits(from, now) {
 		return // it has replied since
 	}
-	f.waits[from] = wait{n: n, until: now + waitFresh, place: int(w.Place)}
-	f.rank()
+	f.waits[from] = wait{n: n, until: now + waitFresh, place: int(w.Place), why: w.Why}
+	f.rank(now)
 	f.tell(now, Event{Kind: Waited, Who: from, Why: w.Why, Place: int(w.Place), Left: w.Left})
 }
 
@@ -264,53 +280,48 @@ func (f *Floor) receiveWait(now time.Duration, from Member, n uint32, w Wait) {
 // sender's floor: whether it asks or holds, and the time of its request. A
 // WAIT ends when its sender is seen to be idle or behind this member.
 func (f *Floor) Activity(now time.Duration, from Member, n uint32, isAsking, isHolding bool, ts uint64) {
+	if ts >= MaxTime {
+		return
+	}
 	if isAsking {
 		f.Observe(ts)
 	}
 	if w, ok := f.waits[from]; ok && n > w.n {
 		behind := isAsking && f.stamp().Before(Stamp{ts, from.Incarnation})
 		if !isHolding && (!isAsking || behind) {
-			f.endWait(from)
+			f.endWait(now, from)
 		}
 	}
 	f.advance(now)
 }
 
-func (f *Floor) endWait(m Member) {
+func (f *Floor) endWait(now time.Duration, m Member) {
 	if _, ok := f.waits[m]; ok {
 		delete(f.waits, m)
-		f.rank()
+		f.rank(now)
 	}
-}
-
-func (f *Floor) dropOldWaits(now time.Duration) {
-	for m, w := range f.waits {
-		if now >= w.until {
-			delete(f.waits, m)
-		}
-	}
-	f.rank()
 }
 
 func (f *Floor) forgetWaits() {
 	clear(f.waits)
-	f.place = 0
+	f.place, f.ahead, f.waitsEnd = 0, Member{}, 0
 }
 
-// lastWait returns when the last of the WAITs ends.
-func (f *Floor) lastWait() time.Duration {
-	end := time.Duration(0)
-	for _, w := range f.waits {
-		end = max(end, w.until)
-	}
-	return end
-}
-
-// rank computes how many wait before this member: the most that anybody knows of.
-func (f *Floor) rank() {
-	f.place = 0
-	for _, w := range f.waits {
-		f.place = max(f.place, w.place)
+// rank computes, of the fresh WAITs, how many wait before this member: the most
+// that anybody knows of. Who told that is the one that it waits for; the holder
+// rather than the first that asks, who tells the same number.
+func (f *Floor) rank(now time.Duration) {
+	f.place, f.ahead, f.waitsEnd = 0, Member{}, 0
+	var best wait
+	for m, w := range f.waits {
+		if now >= w.until {
+			continue
+		}
+		order := cmp.Or(cmp.Compare(w.place, best.place), cmp.Compare(best.why, w.why), f.ahead.compare(m))
+		if f.waitsEnd == 0 || order > 0 {
+			f.place, f.ahead, best = w.place, m, w
+		}
+		f.waitsEnd = max(f.waitsEnd, w.until)
 	}
 }
 
@@ -342,6 +353,7 @@ func (f *Floor) tryEnter(now time.Duration) {
 	}
 	kept := len(f.targets) == 0
 	f.state, f.stale, f.until, f.began = holding, false, f.firstEnd(now), now
+	f.held = f.view
 	f.forgetWaits()
 	f.tell(now, Event{Kind: Entered, Until: f.until, Kept: kept && f.view.Len() > 1})
 }
@@ -364,13 +376,19 @@ func (f *Floor) mayEnter(now time.Duration) bool {
 	if f.without.has(countReplies) && f.replies >= f.view.Len()-1 {
 		return true
 	}
-	return len(f.Missing(now)) == 0 // F2
+	for _, m := range f.view.members { // F2
+		if m != f.self && !f.permits(m, now) {
+			return false
+		}
+	}
+	return true
 }
 
 // Leave ends the hold: those that waited are answered, in one message to
 // everybody, and the other permissions are kept. It does nothing unless the
 // member holds the floor.
 func (f *Floor) Leave(now time.Duration) {
+	f.expire(now)
 	if f.state == holding {
 		f.leave(now, false)
 		f.advance(now)
@@ -389,6 +407,7 @@ func (f *Floor) leave(now time.Duration, expired bool) {
 // the member says nothing more; the hold is over when Left is called, and until
 // then every request is deferred. The Rep is good however late it is sent.
 func (f *Floor) HandOver(now time.Duration) Rep {
+	f.expire(now)
 	if f.state != holding {
 		return Rep{View: f.view.hash, Clock: f.clock, HandOver: true}
 	}
@@ -405,11 +424,13 @@ func (f *Floor) handOver(now time.Duration) Rep {
 }
 
 // Left ends the hold that HandOver began. at is a time before the last thing
-// said in it left this machine, and not before it was written down.
+// said in it left this machine, and not before it was written down. It may be
+// earlier than the inputs since; who was deferred meanwhile is answered as of
+// the latest of them, so that no permission seems older than it is.
 func (f *Floor) Left(at time.Duration) {
 	if f.state == leaving {
-		f.left(at, false)
-		f.advance(at)
+		f.left(at, at >= f.until)
+		f.advance(max(at, f.latest))
 	}
 }
 

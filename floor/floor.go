@@ -57,13 +57,15 @@ type permission struct {
 type target struct {
 	last time.Duration // when it was asked last
 	step time.Duration // how long after that it is asked again, if it is silent
+	soon bool          // its reply was nearly over when it came: it is asked at once, even in a hold
 }
 
 // wait is a WAIT that counts.
 type wait struct {
-	n     uint32 // the datagram that brought it
-	until time.Duration
+	n     uint32        // the datagram that brought it
+	until time.Duration // it is fresh until then, and remembered while any is
 	place int
+	why   Why
 }
 
 // grant is a permission that this member gave.
@@ -117,6 +119,7 @@ type Floor struct {
 
 	quietUntil time.Duration
 	quiet      bool
+	listen     bool // stays quiet, see Listen
 
 	state     state
 	wanted    bool          // asked for while quiet
@@ -126,10 +129,13 @@ type Floor struct {
 	began     time.Duration // when it began to ask, or entered
 	until     time.Duration // holding: end of the first lease
 	stale     bool          // holding: the view has changed since entry
+	held      View          // the view at the latest entry
 	granted   []Member      // leaving: those answered
 	awaiting  bool
 	eligible  time.Duration // since when F1 to F4 hold, while awaiting; 0: they do not
 	place     int           // how many wait before this member, as far as it was told
+	ahead     Member        // who told that: the one that it waits for
+	waitsEnd  time.Duration // when the last WAIT is fresh no more; 0: none is
 	k         uint32
 	sendings  [sendingsKept]sending
 	perms     map[Member]permission
@@ -140,6 +146,7 @@ type Floor struct {
 	seenBy    map[Member]seen
 	seenOrder []Member // of seenBy, oldest first
 
+	latest time.Duration // of all inputs
 	out    []Send
 	events []Event
 
@@ -190,6 +197,13 @@ func (f *Floor) View() View { return f.view }
 // IsQuiet tells whether the member is still silent after its start.
 func (f *Floor) IsQuiet() bool { return f.quiet }
 
+// Listen makes a member that is still quiet stay so while on is true: there
+// are as many members already as the floor is held for.
+func (f *Floor) Listen(now time.Duration, on bool) {
+	f.listen = on
+	f.advance(now)
+}
+
 // Request returns the Lamport time of the request or hold, and whether the
 // member asks or holds. Both are false when it is idle.
 func (f *Floor) Request() (ts uint64, isAsking, isHolding bool) {
@@ -202,6 +216,9 @@ func (f *Floor) Holds(now time.Duration) (until time.Duration, ok bool) {
 	return f.until, f.state == holding && now < f.until
 }
 
+// HeldView returns the view at the latest entry: what the promise is about.
+func (f *Floor) HeldView() View { return f.held }
+
 // Stale tells whether the view has changed since the hold began: it is not
 // renewed any more.
 func (f *Floor) Stale() bool { return f.stale }
@@ -211,9 +228,16 @@ func (f *Floor) Contended() bool { return len(f.deferrals) > 0 }
 
 // Queue returns the members that this one has deferred, in the order of their requests.
 func (f *Floor) Queue() []Member {
-	q := make([]Member, 0, len(f.deferrals))
+	return f.queue(func(Member) bool { return true })
+}
+
+// queue returns those of the deferred members that are wanted, in order.
+func (f *Floor) queue(wanted func(Member) bool) []Member {
+	var q []Member
 	for m := range f.deferrals {
-		q = append(q, m)
+		if wanted(m) {
+			q = append(q, m)
+		}
 	}
 	slices.SortFunc(q, func(a, b Member) int {
 		if f.deferredStamp(a).Before(f.deferredStamp(b)) {
@@ -249,6 +273,7 @@ func (f *Floor) SetView(now time.Duration, v View) {
 	if v.hash == f.view.hash {
 		return
 	}
+	f.expire(now)
 	f.view = v
 	clear(f.deferrals)
 	f.forgetWaits()
@@ -289,6 +314,7 @@ func (f *Floor) Receive(now time.Duration, from Member, n uint32, m Message) {
 	if from == f.self {
 		return
 	}
+	f.expire(now)
 	switch m := m.(type) {
 	case Req:
 		f.receiveReq(now, from, m)
@@ -303,12 +329,11 @@ func (f *Floor) Receive(now time.Duration, from Member, n uint32, m Message) {
 }
 
 // Bye tells that this incarnation is gone for good: it counts as a RELEASE of
-// everything that it asked for.
+// everything that it asked for, also of what arrives later. The permission that
+// it gave stays until the view changes, because its lease bounds a hold.
 func (f *Floor) Bye(now time.Duration, from Member) {
-	delete(f.grants, from)
-	delete(f.deferrals, from)
-	delete(f.perms, from)
-	delete(f.waits, from)
+	f.release(from, MaxTime)
+	f.endWait(now, from)
 	f.advance(now)
 }
 
@@ -320,26 +345,28 @@ func (f *Floor) Farewell(now time.Duration) {
 	case asking:
 		f.Cancel(now)
 	case holding:
-		f.stale = true // so that it releases and keeps nothing
+		released := f.stale // Leave does it
 		f.Leave(now)
+		if !released {
+			f.send(Release{TS: f.ts})
+		}
 	}
 	clear(f.perms)
 }
 
 // advance does all that is due now. Every input ends with it.
 func (f *Floor) advance(now time.Duration) {
+	f.latest = max(f.latest, now)
 	for m, g := range f.grants {
 		if now >= g.until {
 			delete(f.grants, m)
 		}
 	}
-	if f.quiet && now >= f.quietUntil {
+	if f.quiet && now >= f.quietUntil && !f.listen {
 		f.quiet = false
 		f.tell(now, Event{Kind: QuietOver})
 	}
-	if f.state == holding && now >= f.until {
-		f.leave(now, true)
-	}
+	f.expire(now)
 	if f.wanted && f.state == idle && !f.quiet {
 		f.begin(now)
 	}
@@ -348,6 +375,14 @@ func (f *Floor) advance(now time.Duration) {
 	}
 	f.tryEnter(now)
 	f.resend(now)
+}
+
+// expire ends a hold whose leases have ended. What comes later, even before the
+// next Tick, finds it over: no reply revives it.
+func (f *Floor) expire(now time.Duration) {
+	if f.state == holding && now >= f.until {
+		f.leave(now, true)
+	}
 }
 
 // wake returns when something is due next.

@@ -26,10 +26,11 @@ func (f *Floor) receiveReq(now time.Duration, from Member, r Req) {
 		f.tell(now, Event{Kind: Mismatch, Who: from, WhoTS: r.TS})
 		return
 	}
-	d, again := f.deferrals[from]
+	d := f.deferrals[from]
 	if r.TS < d.ts {
 		return
 	}
+	again := r.TS == d.ts
 	d.ts, d.k = r.TS, r.K
 	f.deferrals[from] = d
 	if f.keepsWaiting(from, now) != 0 {
@@ -96,7 +97,7 @@ func (f *Floor) deferredStamp(m Member) Stamp { return Stamp{f.deferrals[m].ts, 
 // answerable returns the deferred members that can be answered now, in the
 // order of their requests.
 func (f *Floor) answerable(now time.Duration) []Member {
-	queue := slices.DeleteFunc(f.Queue(), func(m Member) bool { return f.keepsWaiting(m, now) != 0 })
+	queue := f.queue(func(m Member) bool { return f.keepsWaiting(m, now) == 0 })
 	if f.without.has(halfDeferred) {
 		half := queue[:0]
 		for i, m := range queue {
@@ -114,9 +115,11 @@ func (f *Floor) answerable(now time.Duration) []Member {
 // reply answers these deferred members, each by itself.
 func (f *Floor) reply(queue []Member, now time.Duration, handOver bool) {
 	for _, m := range queue {
+		had := f.permits(m, now)
 		f.send(f.grant([]Member{m}, now, handOver), m)
-		if f.state == asking {
-			// Its permission is gone, and needed.
+		if had && f.state == asking {
+			// Its permission is gone, and needed. (If there was none, it has the
+			// request already, or is asked again in its time.)
 			f.request(now, []Member{m}, []Member{m})
 		}
 	}
@@ -150,13 +153,17 @@ func (f *Floor) receiveRelease(from Member, r Release) {
 		return
 	}
 	f.Observe(r.TS)
+	f.release(from, r.TS)
+}
+
+func (f *Floor) release(from Member, ts uint64) {
 	s := f.seenOf(from)
-	s.released = max(s.released, r.TS)
+	s.released = max(s.released, ts)
 	f.seenBy[from] = s
-	if g, ok := f.grants[from]; ok && g.ts <= r.TS {
+	if g, ok := f.grants[from]; ok && g.ts <= ts {
 		delete(f.grants, from)
 	}
-	if d, ok := f.deferrals[from]; ok && d.ts <= r.TS {
+	if d, ok := f.deferrals[from]; ok && d.ts <= ts {
 		delete(f.deferrals, from)
 	}
 }

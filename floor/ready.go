@@ -53,7 +53,7 @@ type Event struct {
 	Why     Why
 	Place   int
 	Left    time.Duration // waited: how long the reason may last
-	Expired bool          // left: the leases ended before Leave was called
+	Expired bool          // left: the leases ended before
 	Stale   bool          // left: the view had changed during the hold
 	Members []Member      // requested: missing; left: those answered, in order
 }

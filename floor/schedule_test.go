@@ -3,6 +3,7 @@ package floor
 import (
 	"cmp"
 	"container/heap"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -43,6 +44,12 @@ type faults struct {
 	drift                         int  // per cent
 	sleepStops                    bool // a clock that stops while the machine sleeps
 	driftTwo                      bool // members that allow for a drift of 2 % only
+
+	// Not in the swarm of every run; see TestRandomDepartures.
+	gap   bool // time passes between HandOver and Left
+	bye   bool // members leave for good
+	rude  bool // who wakes from a stall reads its mail before it looks at the clock
+	heads bool // who wants the floor lacks something that others have seen
 }
 
 type node struct {
@@ -58,6 +65,7 @@ type node struct {
 	asked   time.Duration // true time of the oldest unanswered wish, 0: none
 	entry   View          // at the latest entry
 	holding bool
+	until   time.Duration // of the hold, on its own clock
 	wake    time.Duration
 }
 
@@ -161,7 +169,7 @@ func (s *schedule) perform(n *node) {
 		switch e.Kind {
 		case Entered:
 			s.entries++
-			n.entry, n.holding, n.asked = f.view, true, 0
+			n.entry, n.holding, n.asked, n.until = f.view, true, 0, e.Until
 			s.logf("%d ENTERS ts=%d view=%v until=%v kept=%v", n.i, e.TS, e.View, e.Until-n.skew, e.Kept)
 			hold := s.upTo(20 * time.Millisecond)
 			if s.faults.longHolds && !s.healed && s.chance(300) {
@@ -175,6 +183,11 @@ func (s *schedule) perform(n *node) {
 					}
 				})
 			})
+		case Renewed:
+			if e.At >= n.until {
+				panic(violation(fmt.Sprintf("at %v the hold of %d goes on both before and after an end", s.now, n.i)))
+			}
+			n.until = e.Until
 		case Left:
 			s.logf("%d leaves ts=%d expired=%v stale=%v", n.i, e.TS, e.Expired, e.Stale)
 			n.holding = false
@@ -203,8 +216,22 @@ func (s *schedule) perform(n *node) {
 // leave says something and hands over, by Leave or in the two steps that a
 // program uses that sends the replies together with what it says.
 func (s *schedule) leave(n *node) {
-	now := n.local(s.now)
+	now, f := n.local(s.now), n.f
 	n.f.Stamp()
+	if s.faults.gap {
+		rep := f.HandOver(now)
+		d := s.upTo(200 * time.Millisecond)
+		said := s.now + s.upTo(d)
+		s.after(d, func() {
+			s.step(n, func() {
+				if n.f == f {
+					s.carry(n, Send{Msg: rep})
+					f.Left(n.local(said))
+				}
+			})
+		})
+		return
+	}
 	if s.chance(500) {
 		n.f.Leave(now)
 		return
@@ -293,8 +320,9 @@ func (s *schedule) holds(n *node) bool {
 	if n.dead || n.paused > s.now {
 		return false
 	}
-	_, ok := n.f.Holds(n.local(s.now))
-	return ok
+	now := n.local(s.now)
+	_, ok := n.f.Holds(now)
+	return ok || n.f.state == leaving && now < n.f.until
 }
 
 type violation string
@@ -334,7 +362,9 @@ func (s *schedule) disturb() {
 			s.pause(n)
 		}
 	case 6:
-		if s.faults.crash && s.chance(300) {
+		if s.faults.bye && !n.dead && s.chance(300) {
+			s.depart(n)
+		} else if s.faults.crash && s.chance(300) {
 			if n.dead {
 				s.start(n)
 			} else {
@@ -352,10 +382,43 @@ func (s *schedule) disturb() {
 	}
 }
 
+// depart makes n leave for good. Not everybody hears of it, nor at once.
+func (s *schedule) depart(n *node) {
+	s.step(n, func() { n.f.Farewell(n.local(s.now)) })
+	if n.paused > s.now {
+		return
+	}
+	s.logf("%d says bye", n.i)
+	gone := n.f.self
+	n.dead = true
+	for _, o := range s.nodes {
+		if o != n && !s.chance(s.faults.loss) {
+			s.after(s.upTo(s.faults.delay), func() {
+				s.step(o, func() {
+					o.f.Bye(o.local(s.now), gone)
+					if s.chance(700) {
+						o.f.SetView(o.local(s.now), NewView(slices.DeleteFunc(slices.Clone(o.f.view.members), func(m Member) bool { return m == gone })...))
+					}
+				})
+			})
+		}
+	}
+	if s.chance(500) {
+		s.start(n)
+	}
+}
+
 func (s *schedule) wish(n *node) {
 	if _, isAsking, isHolding := n.f.Request(); !isAsking && !isHolding && n.asked == 0 {
 		n.asked = s.now
 		s.logf("%d wishes to speak", n.i)
+	}
+	if s.faults.heads && s.chance(300) {
+		f := n.f
+		f.Await(n.local(s.now), true)
+		s.after(s.upTo(200*time.Millisecond), func() {
+			s.step(n, func() { f.Await(n.local(s.now), false) })
+		})
 	}
 	if s.chance(100) {
 		n.f.AskAll(n.local(s.now))
@@ -383,10 +446,13 @@ func (s *schedule) pause(n *node) {
 		if s.chance(500) {
 			s.rng.Shuffle(len(inbox), func(i, j int) { inbox[i], inbox[j] = inbox[j], inbox[i] })
 		}
-		s.step(n, func() { f.Tick(n.local(s.now)) })
+		if !s.faults.rude {
+			s.step(n, func() { f.Tick(n.local(s.now)) })
+		}
 		for _, in := range inbox {
 			s.step(n, in)
 		}
+		s.step(n, func() { f.Tick(n.local(s.now)) })
 	})
 }
 
@@ -470,14 +536,29 @@ func (s *schedule) everyone() View {
 	return NewView(ms...)
 }
 
-func TestRandomSchedules(t *testing.T) {
-	seeds := uint64(400)
+// More seeds than by default take a while, some 3 ms each:
+//
+//	go test ./floor -run TestRandom -v -seeds 30000
+var seedsFlag = flag.Uint64("seeds", 400, "how many random schedules to run")
+
+func TestRandomSchedules(t *testing.T) { randomSchedules(t, nil) }
+
+// TestRandomDepartures adds what a program does besides: it writes down what it
+// said before it sends the hand-over, leaves for good, and wakes late.
+func TestRandomDepartures(t *testing.T) {
+	randomSchedules(t, func(f *faults, r *rand.Rand) {
+		f.gap, f.bye, f.rude, f.heads = r.IntN(2) == 0, r.IntN(2) == 0, r.IntN(2) == 0, r.IntN(2) == 0
+	})
+}
+
+func randomSchedules(t *testing.T, tune func(*faults, *rand.Rand)) {
+	seeds := *seedsFlag
 	if testing.Short() {
-		seeds = 50
+		seeds = min(seeds, 50)
 	}
 	entries := 0
 	for seed := range seeds {
-		s := newSchedule(seed, 0, nil)
+		s := newSchedule(seed, 0, tune)
 		if bad := s.run(); bad != "" {
 			t.Fatalf("seed %d, faults %+v: %s", seed, s.faults, bad)
 		}

@@ -171,11 +171,12 @@ func (n *Node) Run(ctx context.Context) error {
 	return err
 }
 
-// take gives the core one datagram and those that wait behind it.
+// take gives the core one datagram and those that wait behind it, each with
+// the time of its own: a time read before a datagram came would let a permission
+// that is given now end too early, and an expired one be used.
 func (n *Node) take(p opened) {
-	now := n.cfg.Clock.Now()
 	for i := 0; ; i++ {
-		n.core.Receive(now, p.Packet)
+		n.core.Receive(n.cfg.Clock.Now(), p.Packet)
 		n.pool.Put(p.buf)
 		if i == batch {
 			return
