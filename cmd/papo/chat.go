@@ -5,6 +5,7 @@ import (
 	crand "crypto/rand"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"math/rand/v2"
@@ -38,7 +39,7 @@ func (p *program) chat(args []string) int {
 	}
 	name, err := turn.CheckName("name", f.Arg(0))
 	if err != nil {
-		return p.fail(exitUsage, p.nameSentence("name", f.Arg(0), err))
+		return p.fail(exitUsage, p.nameSentence(err))
 	}
 	if v.ui == "line" && !p.isTerminal() {
 		return p.fail(exitUsage, p.words.T("error.need-terminal", words.D{"UI": "line"}))
@@ -98,7 +99,7 @@ func (p *program) converse(n *node.Node, v *chatFlags, name string, clock node.C
 	signal.Ignore(syscall.SIGPIPE) // a closed standard output is told as an error
 
 	ran := make(chan error, 1)
-	go func() { ran <- n.Run(ctx) }()
+	go func() { ran <- n.Run(context.Background()) }() // SIGTERM reaches it as /quit of the interface
 
 	now := clock.Now()
 	at := ui.Clock{Wall: now.Wall, Boot: now.Boot}
@@ -175,8 +176,19 @@ func reason(err error) string {
 	return err.Error()
 }
 
-func (p *program) nameSentence(kind, value string, err error) string {
-	return p.words.T("error.bad-name", words.D{"Kind": p.words.T(words.Key("name.kind." + kind)), "Value": value, "Detail": err.Error()})
+// nameSentence says what is wrong with a name or a room.
+func (p *program) nameSentence(err error) string {
+	var e *turn.NameError
+	if !errors.As(err, &e) {
+		return p.words.T("error.failed", words.D{"Detail": err.Error()})
+	}
+	char := fmt.Sprintf("%U", e.Char)
+	if e.Fault == turn.NameSeparator {
+		char = string(e.Char)
+	}
+	return p.words.T(words.Key("name."+string(e.Fault)), words.D{
+		"Kind": p.words.T(words.Key("name.kind." + e.Kind)), "Name": e.Name, "Char": char,
+	})
 }
 
 // failNetwork says why the group cannot be joined.

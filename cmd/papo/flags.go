@@ -66,20 +66,23 @@ func (f *flagSet) parse(args []string, most int) (code int, done bool) {
 	var unknown *pflag.NotExistError
 	var noValue *pflag.ValueRequiredError
 	var bad *pflag.InvalidValueError
+	var name *turn.NameError
 	switch {
 	case errors.Is(err, pflag.ErrHelp):
 		f.p.help(f.p.stdout)
 		return exitOK, true
 	case errors.As(err, &unknown):
-		name := "--" + unknown.GetSpecifiedName()
+		flag := "--" + unknown.GetSpecifiedName()
 		if s := unknown.GetSpecifiedShortnames(); s != "" {
-			name = "-" + s
+			flag = "-" + s
 		}
-		return f.p.fail(exitUsage, w.T("error.unknown-flag", words.D{"Flag": name})), true
+		return f.p.fail(exitUsage, w.T("error.unknown-flag", words.D{"Flag": flag})), true
 	case errors.As(err, &noValue):
 		return f.p.fail(exitUsage, w.T("error.flag-needs-value", words.D{
 			"Flag": "--" + noValue.GetFlag().Name, "Want": f.want(noValue.GetFlag()),
 		})), true
+	case errors.As(err, &bad) && errors.As(bad.Unwrap(), &name):
+		return f.p.fail(exitUsage, f.p.nameSentence(name)), true
 	case errors.As(err, &bad):
 		return f.p.fail(exitUsage, w.T("error.bad-flag-value", words.D{
 			"Flag": "--" + bad.GetFlag().Name, "Value": bad.GetValue(), "Want": f.want(bad.GetFlag()),

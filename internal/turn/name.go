@@ -3,7 +3,6 @@ package turn
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -62,37 +61,79 @@ const spaces = " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2
 // a replica and, folded, name a folder.
 func CheckName(kind, s string) (string, error) {
 	nfc := norm.NFC.String(s)
-	if err := checkStable(nfc); err != nil {
-		return "", fmt.Errorf("%s %q %w", kind, s, err)
+	if fault, char := checkStable(nfc); fault != "" {
+		return "", &NameError{Kind: kind, Name: s, Fault: fault, Char: char}
 	}
 	return nfc, nil
 }
 
+// NameFault says what is wrong with a name.
+type NameFault string
+
+// The faults that CheckName finds.
+const (
+	NameEmpty     NameFault = "empty"
+	NameTooLong   NameFault = "too-long"  // over MaxName characters
+	NameNotUTF8   NameFault = "utf8"      //
+	NameReserved  NameFault = "reserved"  // . or ..
+	NameSpace     NameFault = "space"     // at either end
+	NameSeparator NameFault = "separator" // Char is one of | / \ :
+	NameInvisible NameFault = "invisible" // Char is not to be seen
+)
+
+// NameError is why a name will not do. The fields let a user interface say it
+// in its own words.
+type NameError struct {
+	Kind  string // what CheckName was told to call it
+	Name  string
+	Fault NameFault
+	Char  rune // separator, invisible
+}
+
+var nameFaults = map[NameFault]string{
+	NameEmpty:     "is empty: give at least one character",
+	NameTooLong:   "has over 32 characters: shorten it",
+	NameNotUTF8:   "is not UTF-8: set the terminal to UTF-8",
+	NameReserved:  "would name a folder of the system: choose another",
+	NameSpace:     "begins or ends with a space: leave it out",
+	NameSeparator: "has %q in it, which separates fields or folders: leave it out",
+	NameInvisible: "has the invisible character %U in it: leave it out",
+}
+
+// Error says in one English sentence what is wrong and what to do.
+func (e *NameError) Error() string {
+	why := nameFaults[e.Fault]
+	if e.Char != 0 {
+		why = fmt.Sprintf(why, e.Char)
+	}
+	return fmt.Sprintf("%s %q %s", e.Kind, e.Name, why)
+}
+
 // checkStable is CheckName but for NFC, whose tables grow with every version of
 // Unicode: two builds of the same program can differ in whether a name is in NFC.
-// So a turn's validity must not hang on it. The errors go after the name.
-func checkStable(s string) error {
+// So a turn's validity must not hang on it. No fault: "".
+func checkStable(s string) (fault NameFault, char rune) {
 	switch n := utf8.RuneCountInString(s); {
 	case n == 0:
-		return errors.New("is empty: give at least one character")
+		return NameEmpty, 0
 	case n > MaxName:
-		return fmt.Errorf("has %d characters, the most is %d: shorten it", n, MaxName)
+		return NameTooLong, 0
 	case !utf8.ValidString(s):
-		return errors.New("is not UTF-8: set the terminal to UTF-8")
+		return NameNotUTF8, 0
 	case s == "." || s == "..":
-		return errors.New("would name a folder of the system: choose another")
+		return NameReserved, 0
 	case strings.Trim(s, spaces) != s:
-		return errors.New("begins or ends with a space: leave it out")
+		return NameSpace, 0
 	}
 	for _, r := range s {
 		if strings.ContainsRune(`|/\:`, r) {
-			return fmt.Errorf("has %q in it, which separates fields or folders: leave it out", r)
+			return NameSeparator, r
 		}
 		if unicode.Is(unnameable, r) {
-			return fmt.Errorf("has the invisible character %U in it: leave it out", r)
+			return NameInvisible, r
 		}
 	}
-	return nil
+	return "", 0
 }
 
 // reserved are the names that Windows keeps for devices, with any extension.

@@ -18,7 +18,7 @@ func TestCheckName(t *testing.T) {
 		{"...", "...", ""},
 		{"a.b", "a.b", ""},
 		{strings.Repeat("e\u0301", 32), strings.Repeat("é", 32), ""},
-		{strings.Repeat("é", 33), "", "33 characters"},
+		{strings.Repeat("é", 33), "", "over 32 characters"},
 		{"", "", "empty"},
 		{".", "", "folder"},
 		{"..", "", "folder"},

@@ -76,8 +76,8 @@ func (t *Turn) check() error {
 	if t.Version == 0 {
 		return fmt.Errorf("%w: versions count from 1", ErrVersion)
 	}
-	if err := checkStable(t.Name); err != nil {
-		return fmt.Errorf("%w: %v", ErrName, err)
+	if fault, char := checkStable(t.Name); fault != "" {
+		return fmt.Errorf("%w: %w", ErrName, &NameError{Kind: "name", Name: t.Name, Fault: fault, Char: char})
 	}
 	if t.Stamp < 1 || t.Stamp > MaxStamp {
 		return fmt.Errorf("%w: %d is not within 1 to 2^53-1", ErrStamp, t.Stamp)
