@@ -28,7 +28,10 @@ func (p *program) newFlags(name string) *flagSet {
 	f.SortFlags = false
 	f.SetOutput(p.stderr)
 	f.Usage = func() {}
-	f.String("lang", "", p.words.T("flag.lang"))
+	f.check("lang", "", "LANG", p.words.T("want.one-of", words.D{"Values": "en, pt-BR"}), func(s string) error {
+		_, err := words.Choose(s)
+		return err
+	})
 	return f
 }
 
@@ -57,6 +60,22 @@ var errWant = errors.New("not what the flag takes")
 // check adds a flag whose value set may refuse.
 func (f *flagSet) check(name, byDefault, kind string, want string, set func(string) error) {
 	f.Var(&value{set: set, text: byDefault, kind: kind, want: want}, name, f.p.words.T(words.Key("flag."+name)))
+}
+
+// text adds a flag that takes any text.
+func (f *flagSet) text(name, kind string, want words.Key, to *string) {
+	f.check(name, "", kind, f.p.words.T(want), func(s string) error {
+		*to = s
+		return nil
+	})
+}
+
+// list adds a flag that may be given again.
+func (f *flagSet) list(name, kind string, want words.Key, to *[]string) {
+	f.check(name, "", kind, f.p.words.T(want), func(s string) error {
+		*to = append(*to, s)
+		return nil
+	})
 }
 
 // parse reads the arguments. done: the command is over, with this exit code.
@@ -90,13 +109,6 @@ func (f *flagSet) parse(args []string, most int) (code int, done bool) {
 	case err != nil:
 		return f.p.fail(exitUsage, w.T("error.failed", words.D{"Detail": err.Error()})), true
 	}
-	if lang, _ := f.GetString("lang"); lang != "" {
-		if _, err := words.Choose(lang); err != nil {
-			return f.p.fail(exitUsage, w.T("error.bad-flag-value", words.D{
-				"Flag": "--lang", "Value": lang, "Want": w.T("want.one-of", words.D{"Values": "en, pt-BR"}),
-			})), true
-		}
-	}
 	if f.NArg() > most {
 		return f.p.fail(exitUsage, w.T("error.too-many-arguments", words.D{"Argument": f.Arg(most)})), true
 	}
@@ -105,19 +117,10 @@ func (f *flagSet) parse(args []string, most int) (code int, done bool) {
 
 // want says what a flag takes.
 func (f *flagSet) want(flag *pflag.Flag) string {
-	w := f.p.words
 	if v, ok := flag.Value.(*value); ok {
 		return v.want
 	}
-	switch flag.Name {
-	case "data", "replica-dir":
-		return w.T("want.directory")
-	case "passphrase-file":
-		return w.T("want.file")
-	case "interface":
-		return w.T("want.interface")
-	}
-	return w.T("want.text")
+	return f.p.words.T("want.one-of", words.D{"Values": "true, false"})
 }
 
 // placeFlags say which record is meant.
@@ -132,7 +135,7 @@ func (f *flagSet) place(v *placeFlags) {
 		v.room, err = turn.CheckName("room", s)
 		return err
 	})
-	f.StringVar(&v.data, "data", "", f.p.words.T("flag.data"))
+	f.text("data", "DIR", "want.directory", &v.data)
 }
 
 const defaultRoom = "papo"
@@ -172,7 +175,7 @@ func (p *program) chatFlags(v *chatFlags) *flagSet {
 		return err
 	})
 	f.place(&v.placeFlags)
-	f.StringArrayVar(&v.interfaces, "interface", nil, w.T("flag.interface"))
+	f.list("interface", "IF", "want.interface", &v.interfaces)
 	f.check("replicas", "3", "N", w.T("want.count", words.D{"Min": 1, "Max": store.MaxReplicas}), func(s string) error {
 		if len(s) != 1 || s[0] < '1' || s[0] > '0'+store.MaxReplicas {
 			return errWant
@@ -180,12 +183,12 @@ func (p *program) chatFlags(v *chatFlags) *flagSet {
 		v.replicas = int(s[0] - '0')
 		return nil
 	})
-	f.StringArrayVar(&v.dirs, "replica-dir", nil, w.T("flag.replica-dir"))
+	f.list("replica-dir", "DIR", "want.directory", &v.dirs)
 	f.check("reconcile-every", "2m0s", "D", w.T("want.duration"), func(s string) (err error) {
 		v.reconcile, err = positive(s)
 		return err
 	})
-	f.StringVar(&v.passphrase, "passphrase-file", "", w.T("flag.passphrase-file"))
+	f.text("passphrase-file", "FILE", "want.file", &v.passphrase)
 	f.oneOf("ui", &v.ui, "auto", "line", "plain")
 	f.oneOf("format", &v.format, "text", "jsonl")
 	f.BoolVar(&v.verbose, "verbose", false, w.T("flag.verbose"))

@@ -23,7 +23,7 @@ func (p *program) historyFlags(v *historyFlags) *flagSet {
 	f := p.newFlags("history")
 	*v = historyFlags{format: "text"}
 	f.place(&v.placeFlags)
-	f.StringArrayVar(&v.dirs, "replica-dir", nil, p.words.T("flag.replica-dir"))
+	f.list("replica-dir", "DIR", "want.directory", &v.dirs)
 	f.oneOf("format", &v.format, "text", "jsonl")
 	return f
 }

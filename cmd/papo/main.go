@@ -102,10 +102,10 @@ func (p *program) help(w io.Writer) {
 	fmt.Fprintln(w, t("cli.usage"))
 	for _, row := range [][2]string{
 		{"papo " + t("cli.name") + " [" + t("cli.options") + "]", t("cli.chat")},
-		{"papo history [" + t("cli.options") + "]", t("cli.history")},
-		{"papo id [" + t("cli.options") + "]", t("cli.id")},
+		{"papo history " + t("cli.name") + " [" + t("cli.options") + "]", t("cli.history")},
+		{"papo id " + t("cli.name") + " [" + t("cli.options") + "]", t("cli.id")},
 	} {
-		fmt.Fprintf(w, "  %-26s %s\n", row[0], row[1])
+		fmt.Fprintf(w, "  %-30s %s\n", row[0], row[1])
 	}
 	var f chatFlags
 	for _, c := range []struct {
