@@ -288,7 +288,8 @@ func (f *Floor) Activity(now time.Duration, from Member, n uint32, isAsking, isH
 	}
 	if w, ok := f.waits[from]; ok && n > w.n {
 		behind := isAsking && f.stamp().Before(Stamp{ts, from.Incarnation})
-		if !isHolding && (!isAsking || behind) {
+		idle := !isAsking && !isHolding && w.why != WhyGrant // who waits for a grant to end is idle itself
+		if idle || behind {
 			f.endWait(now, from)
 		}
 	}
@@ -430,7 +431,10 @@ func (f *Floor) handOver(now time.Duration) Rep {
 func (f *Floor) Left(at time.Duration) {
 	if f.state == leaving {
 		f.left(at, at >= f.until)
-		f.advance(max(at, f.latest))
+		if !f.without.has(backdatedGrant) {
+			at = max(at, f.latest)
+		}
+		f.advance(at)
 	}
 }
 

@@ -41,6 +41,7 @@ var planted = []struct {
 	{"replies are counted, repeated ones too", countReplies, nil, 100, "both"},
 	{"enters when it has waited for a second", enterOnTimeout, nil, 100, "both"},
 	{"keeps the permission of whom it answered", keepGranted, nil, 300, "both"},
+	{"answers as of the time that Left was told", backdatedGrant, func(f *faults, r *rand.Rand) { calmThree(f, r); f.gap = true }, 2000, "both"},
 	{"a clock that stops in sleep", 0, func(f *faults, r *rand.Rand) { stalls(f, r); f.sleepStops = true }, 600, "both"},
 	{"a drift of 8 % with a bound of 2 %", 0, func(f *faults, r *rand.Rand) { calmThree(f, r); f.drift, f.driftTwo = 8, true }, 600, "both"},
 }

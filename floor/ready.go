@@ -1,6 +1,9 @@
 package floor
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Ready is what a Floor wants done after an input.
 type Ready struct {
@@ -36,7 +39,12 @@ const (
 
 var kindNames = [...]string{"", "requested", "deferred", "granted", "entered", "renewed", "left", "cancelled", "waited", "mismatch", "quiet-over"}
 
-func (k Kind) String() string { return kindNames[k] }
+func (k Kind) String() string {
+	if int(k) < len(kindNames) {
+		return kindNames[k]
+	}
+	return fmt.Sprintf("kind-%d", uint8(k))
+}
 
 // Event is a transition, told at the moment when it happened.
 type Event struct {

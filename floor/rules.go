@@ -31,6 +31,7 @@ const (
 	halfDeferred                       // answers only every other deferred request
 	enterOnTimeout                     // enters after a second without the missing replies
 	keepGranted                        // keeps a permission of a member that it has answered
+	backdatedGrant                     // answers on Left as of the time that it was told
 )
 
 func (r rules) has(x rules) bool { return r&x != 0 }

@@ -3,11 +3,9 @@ package floor
 import (
 	"cmp"
 	"container/heap"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"testing"
 	"time"
 )
 
@@ -45,7 +43,7 @@ type faults struct {
 	sleepStops                    bool // a clock that stops while the machine sleeps
 	driftTwo                      bool // members that allow for a drift of 2 % only
 
-	// Not in the swarm of every run; see TestRandomDepartures.
+	// Not in the swarm of every run; see departures.
 	gap   bool // time passes between HandOver and Left
 	bye   bool // members leave for good
 	rude  bool // who wakes from a stall reads its mail before it looks at the clock
@@ -216,20 +214,10 @@ func (s *schedule) perform(n *node) {
 // leave says something and hands over, by Leave or in the two steps that a
 // program uses that sends the replies together with what it says.
 func (s *schedule) leave(n *node) {
-	now, f := n.local(s.now), n.f
+	now := n.local(s.now)
 	n.f.Stamp()
 	if s.faults.gap {
-		rep := f.HandOver(now)
-		d := s.upTo(200 * time.Millisecond)
-		said := s.now + s.upTo(d)
-		s.after(d, func() {
-			s.step(n, func() {
-				if n.f == f {
-					s.carry(n, Send{Msg: rep})
-					f.Left(n.local(said))
-				}
-			})
-		})
+		s.leaveSlowly(n)
 		return
 	}
 	if s.chance(500) {
@@ -382,32 +370,6 @@ func (s *schedule) disturb() {
 	}
 }
 
-// depart makes n leave for good. Not everybody hears of it, nor at once.
-func (s *schedule) depart(n *node) {
-	s.step(n, func() { n.f.Farewell(n.local(s.now)) })
-	if n.paused > s.now {
-		return
-	}
-	s.logf("%d says bye", n.i)
-	gone := n.f.self
-	n.dead = true
-	for _, o := range s.nodes {
-		if o != n && !s.chance(s.faults.loss) {
-			s.after(s.upTo(s.faults.delay), func() {
-				s.step(o, func() {
-					o.f.Bye(o.local(s.now), gone)
-					if s.chance(700) {
-						o.f.SetView(o.local(s.now), NewView(slices.DeleteFunc(slices.Clone(o.f.view.members), func(m Member) bool { return m == gone })...))
-					}
-				})
-			})
-		}
-	}
-	if s.chance(500) {
-		s.start(n)
-	}
-}
-
 func (s *schedule) wish(n *node) {
 	if _, isAsking, isHolding := n.f.Request(); !isAsking && !isHolding && n.asked == 0 {
 		n.asked = s.now
@@ -534,38 +496,4 @@ func (s *schedule) everyone() View {
 		ms = append(ms, n.self())
 	}
 	return NewView(ms...)
-}
-
-// More seeds than by default take a while, some 3 ms each:
-//
-//	go test ./floor -run TestRandom -v -seeds 30000
-var seedsFlag = flag.Uint64("seeds", 400, "how many random schedules to run")
-
-func TestRandomSchedules(t *testing.T) { randomSchedules(t, nil) }
-
-// TestRandomDepartures adds what a program does besides: it writes down what it
-// said before it sends the hand-over, leaves for good, and wakes late.
-func TestRandomDepartures(t *testing.T) {
-	randomSchedules(t, func(f *faults, r *rand.Rand) {
-		f.gap, f.bye, f.rude, f.heads = r.IntN(2) == 0, r.IntN(2) == 0, r.IntN(2) == 0, r.IntN(2) == 0
-	})
-}
-
-func randomSchedules(t *testing.T, tune func(*faults, *rand.Rand)) {
-	seeds := *seedsFlag
-	if testing.Short() {
-		seeds = min(seeds, 50)
-	}
-	entries := 0
-	for seed := range seeds {
-		s := newSchedule(seed, 0, tune)
-		if bad := s.run(); bad != "" {
-			t.Fatalf("seed %d, faults %+v: %s", seed, s.faults, bad)
-		}
-		entries += s.entries
-	}
-	if entries < int(seeds)*10 {
-		t.Fatalf("only %d holds in %d runs: the schedules test nothing", entries, seeds)
-	}
-	t.Logf("%d runs, %d holds", seeds, entries)
 }
