@@ -147,7 +147,7 @@ func New(cfg Config, now Now) *Core {
 		c.event(Notice{At: At(now.Boot), Code: CodeOpenRoom})
 	}
 	if len(c.speaker.queue) > 0 {
-		c.floor.Ask(now.Boot)
+		c.ask(now)
 	}
 	c.settle(now)
 	return c
@@ -404,6 +404,10 @@ func (c *Core) settle(now Now) {
 	for again := true; again; {
 		again = c.drainMembers(now)
 		again = c.drainFloor(now) || again
+		if !again && c.speaker.early { // once the members have been heard on it
+			c.ask(now)
+			again = !c.speaker.early
+		}
 	}
 	c.flush(now)
 }

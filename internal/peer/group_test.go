@@ -472,3 +472,30 @@ func TestCrashAfterAppendSaysNothingTwice(t *testing.T) {
 		t.Errorf("after the power failed bia has %q", got)
 	}
 }
+
+// What was typed while joining is not said past the group that is about to
+// take the newcomer in.
+func TestNewcomerWaitsForTheGroup(t *testing.T) {
+	for seed := range uint64(20) {
+		g := newGroup(t, seed, "ana", "bia", "caio")
+		caio := g.ms[2]
+		caio.dead = true
+		g.pass(4 * time.Second)
+		caio.start()
+		caio.say("early")
+		for range 300 {
+			g.ms[0].say("talk")
+			g.pass(10 * time.Millisecond)
+		}
+		g.pass(2 * time.Second)
+		for _, e := range caio.events {
+			if f, ok := e.(Floor); ok && f.State == FloorGranted {
+				if n := caio.core.floor.HeldView().Len(); n != 3 {
+					t.Errorf("seed %d: caio spoke in a view of %d", seed, n)
+				}
+				break
+			}
+		}
+		g.converged(301)
+	}
+}

@@ -69,7 +69,6 @@ type reconciler struct {
 	session *session
 	number  uint32
 	due     time.Duration // when the next session may begin; 0: no difference is known
-	with    []uint64      // members that differ
 	differs map[uint64]time.Duration
 	inSync  map[uint64]bool
 	backOff map[uint64]backOff

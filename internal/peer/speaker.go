@@ -62,6 +62,7 @@ type speaker struct {
 	hold    *hold
 	asked   time.Duration // when the present request began; 0: none
 	told    time.Duration // when people were told whom it waits for
+	early   bool          // it would be too early to ask: see ask
 	entered time.Duration
 	retry   time.Duration // after a disk that took nothing: when to ask again
 	own     []*own
@@ -93,8 +94,14 @@ func (c *Core) Say(now Now, n int, text string) {
 }
 
 // ask asks for the floor if something is to be said and the disk may take it.
+// A member that is not in a view with those that are there waits until they
+// have taken it in: it would speak past them.
 func (c *Core) ask(now Now) {
 	h := c.speaker.hold
+	c.speaker.early = c.floor.IsQuiet() || c.floor.View().Len() == 1 && c.members.Settling()
+	if c.speaker.early {
+		return
+	}
 	if len(c.speaker.queue) == 0 && (h == nil || h.over) || c.speaker.retry > now.Boot {
 		return
 	}
