@@ -1,0 +1,60 @@
+// Package store keeps the record on disk: the same turns in several replica
+// logs, and the lines that are typed but not yet said in unsent.log.
+//
+// # The log of a replica
+//
+// A log is UTF-8 text that only grows, so that cat, grep, tail -f and diff are
+// of use:
+//
+//	papo-log 1|<group id, 64 hex digits>|<generation, 16 hex digits>
+//	2026-01-02T15:04:05.678Z|ana|hello|<signed turn, base64url>|1b2c3d4e
+//
+// One line is one turn: its time (RFC 3339, UTC, milliseconds), its author's
+// name, its texts, the bytes of the signed turn (RFC 4648, section 5, without
+// padding), and the CRC-32C (RFC 3720, appendix B.4) of all that stands before
+// the last bar, in eight hex digits. In a text, `\` is written `\\` and a
+// newline `\n`; several texts of one turn are joined by `\n`. A text may contain
+// bars, a name cannot: time and name are found from the left, checksum and turn
+// from the right. A turn of a version or kind that this program does
+// not know has an empty text.
+//
+// The base64 part is the truth; the rest of the line follows from it and must
+// match, else the line is damaged. An empty text is accepted with any turn: an
+// older program may have written it. The generation is random and new whenever
+// a log is written anew; it tells two files at one path apart.
+//
+// # What reading a log makes of a file
+//
+//   - A missing or empty file is a log without turns; opening makes it one.
+//   - A damaged line is skipped, and reported with its place. Reading goes on
+//     behind the next newline. If the turn in it still bears its author's
+//     signature, nothing of it is lost: it counts in the union, as missing in
+//     this log. So a log whose newlines became CR LF is damaged in every line,
+//     and gives every turn.
+//   - NULs and other garbage are damaged lines. A line longer than any turn's
+//     is passed over without being held in memory.
+//   - What stands behind the last newline is a torn line: nobody was told that
+//     it was kept. Opening copies it to a file with the ending .torn (the
+//     newest only) and cuts it off. It stays, and a newline is put behind it
+//     at the next append, if a whole turn can be read from it, or if it is
+//     longer than a line can be, and so is no torn line but damage. Reading
+//     without the lock passes over it: it may be in writing.
+//   - An empty line means nothing: it comes of the newline with which writing
+//     begins behind a torn line that could not be cut off.
+//   - A damaged or missing header is damage of line 1. The turns are read, and
+//     appending goes on. A header that names another group is damaged if a
+//     turn of this group follows or if nothing does; the log is of another
+//     group (ErrOtherGroup) if a turn of that group follows. A header of a
+//     higher format version is damaged likewise, else ErrNewerLog.
+//
+// Two things cannot be seen in one log alone: that it was cut exactly between
+// two lines, and that its generation changed. The first is found by comparing
+// the logs (Compare), the second harms nothing.
+//
+// # Durability
+//
+// Append writes to all replicas with one call each: from then on a crash of
+// the program loses nothing. Sync makes what one replica has durable against a
+// power cut. The store starts no goroutine; Append never waits for a Sync, a
+// Compare or a rebuild.
+package store

@@ -1,0 +1,206 @@
+package store
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"hash/crc32"
+	"strconv"
+	"time"
+
+	"github.com/papo-chat/papo/internal/turn"
+)
+
+const (
+	formatVersion = 1
+	headerPrefix  = "papo-log "
+
+	timeFormat = "2006-01-02T15:04:05.000Z"
+
+	// maxLogLine is more than any turn's line has: escaping makes at most two
+	// bytes of one, base64 four of three, and the rest is small.
+	maxLogLine = 2*turn.MaxSigned + turn.MaxSigned*4/3 + 256
+)
+
+var (
+	castagnoli = crc32.MakeTable(crc32.Castagnoli)
+	base64url  = base64.RawURLEncoding.Strict()
+)
+
+// header is the first line of a log.
+type header struct {
+	version    int // what follows is read only for formatVersion
+	group      turn.GroupID
+	generation [8]byte
+}
+
+func (h header) append(dst []byte) []byte {
+	dst = append(dst, headerPrefix...)
+	dst = strconv.AppendInt(dst, int64(h.version), 10)
+	dst = append(dst, '|')
+	dst = hex.AppendEncode(dst, h.group[:])
+	dst = append(dst, '|')
+	dst = hex.AppendEncode(dst, h.generation[:])
+	return append(dst, '\n')
+}
+
+// parseHeader reads a header without its newline. It accepts only what append
+// writes, and any header of a higher version.
+func parseHeader(line []byte) (h header, ok bool) {
+	rest, ok := bytes.CutPrefix(line, []byte(headerPrefix))
+	if !ok {
+		return h, false
+	}
+	version, rest, _ := bytes.Cut(rest, []byte("|"))
+	n, err := strconv.Atoi(string(version))
+	if err != nil || n < formatVersion || strconv.Itoa(n) != string(version) {
+		return h, false
+	}
+	h.version = n
+	if n > formatVersion {
+		return h, true
+	}
+	group, generation, _ := bytes.Cut(rest, []byte("|"))
+	if !decodeHex(h.group[:], group) || !decodeHex(h.generation[:], generation) {
+		return h, false
+	}
+	return h, true
+}
+
+// decodeHex fills dst from exactly as many lower-case hex digits.
+func decodeHex(dst, digits []byte) bool {
+	if len(digits) != hex.EncodedLen(len(dst)) || !bytes.Equal(bytes.ToLower(digits), digits) {
+		return false
+	}
+	_, err := hex.Decode(dst, digits)
+	return err == nil
+}
+
+// appendLine appends the line of a turn, with its newline.
+func appendLine(dst []byte, s *turn.Signed) []byte {
+	return finishLine(appendText(startLine(dst, s), s), len(dst), s)
+}
+
+// startLine appends the columns before the text. A valid turn's name has no
+// bar, no newline and no control character.
+func startLine(dst []byte, s *turn.Signed) []byte {
+	t := s.Turn()
+	dst = time.UnixMilli(t.Time).UTC().AppendFormat(dst, timeFormat)
+	dst = append(dst, '|')
+	dst = append(dst, t.Name...)
+	return append(dst, '|')
+}
+
+// appendText appends the text as people read it. A valid turn's texts are clean:
+// a terminal can show the log.
+func appendText(dst []byte, s *turn.Signed) []byte {
+	if !s.Known() {
+		return dst
+	}
+	for i, text := range s.Turn().Texts {
+		if i > 0 {
+			dst = append(dst, `\n`...)
+		}
+		dst = appendEscaped(dst, text)
+	}
+	return dst
+}
+
+// finishLine appends the columns after the text to the line that begins at
+// start.
+func finishLine(dst []byte, start int, s *turn.Signed) []byte {
+	dst = append(dst, '|')
+	dst = base64url.AppendEncode(dst, s.Bytes())
+	return appendChecksum(dst, start)
+}
+
+// appendEscaped appends s so that it stays on one line.
+func appendEscaped(dst []byte, s string) []byte {
+	for i := range len(s) {
+		switch c := s[i]; c {
+		case '\\':
+			dst = append(dst, `\\`...)
+		case '\n':
+			dst = append(dst, `\n`...)
+		default:
+			dst = append(dst, c)
+		}
+	}
+	return dst
+}
+
+// appendChecksum ends the line that begins at start.
+func appendChecksum(dst []byte, start int) []byte {
+	var sum [4]byte
+	binary.BigEndian.PutUint32(sum[:], crc32.Checksum(dst[start:], castagnoli))
+	dst = append(dst, '|')
+	dst = hex.AppendEncode(dst, sum[:])
+	return append(dst, '\n')
+}
+
+// cutChecksum takes the checksum off a line. It tells whether there is one,
+// and whether it is right.
+func cutChecksum(line []byte) (body []byte, found, right bool) {
+	body, digits, found := cutLast(line)
+	if !found {
+		return nil, false, false
+	}
+	var sum [4]byte
+	right = decodeHex(sum[:], digits) && binary.BigEndian.Uint32(sum[:]) == crc32.Checksum(body, castagnoli)
+	return body, true, right
+}
+
+func cutLast(line []byte) (before, after []byte, found bool) {
+	i := bytes.LastIndexByte(line, '|')
+	if i < 0 {
+		return nil, nil, false
+	}
+	return line[:i], line[i+1:], true
+}
+
+// decode reads a line without its newline. Why is empty if the line is as
+// appendLine writes it; else it says what is wrong, and s is the turn if that
+// is still sound (nil: it is not).
+func (u *union) decode(line []byte) (s *turn.Signed, why string) {
+	u.raw = u.raw[:0]
+	body, found, right := cutChecksum(line)
+	if !found {
+		return nil, "this is no line of a log"
+	}
+	columns, encoded, found := cutLast(body)
+	if !found {
+		return nil, "this is no line of a log"
+	}
+	raw, err := base64url.AppendDecode(u.raw, encoded)
+	if err != nil {
+		if !right {
+			return nil, "the checksum is wrong, and the signed turn cannot be read"
+		}
+		return nil, "the signed turn is no base64url"
+	}
+	u.raw = raw
+	s, err = u.parse(raw, right)
+	switch {
+	case err != nil && !right:
+		return nil, "the checksum is wrong, and the signed turn cannot be read"
+	case err != nil:
+		return nil, fmt.Sprintf("the turn is not valid: %v", err)
+	case !right:
+		return s, "the checksum is wrong"
+	}
+
+	u.line = startLine(u.line[:0], s)
+	text := columns[min(len(u.line), len(columns)):]
+	if s.Known() && len(text) > 0 {
+		u.line = appendText(u.line, s)
+	} else {
+		u.line = append(u.line, text...) // written by a program of another age
+	}
+	u.line = finishLine(u.line, 0, s)
+	if !bytes.Equal(u.line[:len(u.line)-1], line) {
+		return s, "what people read is not what was signed"
+	}
+	return s, ""
+}

@@ -1,0 +1,251 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/papo-chat/papo/internal/turn"
+)
+
+// Restored is what was found on disk.
+type Restored struct {
+	Turns    []*turn.Signed // of all logs, each once, by (stamp, id)
+	Replicas []ReplicaState
+
+	// Others are logs beside the replicas: of an earlier name, or from when
+	// there were more replicas. They are read and never written.
+	Others []ReplicaReport
+
+	Unsent        []Unsent // lines typed and never said, in order
+	UnsentDamaged []Damage // of unsent.log; MaxDamaged at most
+}
+
+// ReplicaState is what became of one replica when it was opened.
+type ReplicaState struct {
+	ReplicaReport
+	Aside   string // Torn: the file where the torn line is kept; empty: it was not cut off
+	Created bool   // the file was not there
+}
+
+// Open opens the record of a member, and makes it if it is not there. Turns of
+// all logs are verified. What the outcome of each kind of damage is stands in
+// the package's comment; no damage keeps a record from being opened, and a
+// replica that cannot be written is left out, as long as one can.
+//
+// The error matches ErrLocked (as *LockedError), ErrOtherGroup or ErrNewerLog,
+// and then no log was touched; or else says which directory cannot be used.
+func Open(o Options) (*Store, *Restored, error) {
+	if err := o.check(); err != nil {
+		return nil, nil, err
+	}
+	s := &Store{o: o, locks: map[string]io.Closer{}}
+	r, err := s.open()
+	if err != nil {
+		for _, r := range s.replicas {
+			_ = r.log.close() // nothing was written
+		}
+		if s.unsent != nil {
+			_ = s.unsent.close()
+		}
+		return nil, nil, errors.Join(err, s.unlock())
+	}
+	return s, r, nil
+}
+
+func (s *Store) open() (*Restored, error) {
+	fsys, dir, dirs := s.o.FS, s.o.Dir, s.o.dirs()
+	if err := s.lock(dir, filepath.Join(dir, "lock")); err != nil {
+		return nil, err
+	}
+	u := newUnion(s.o.Group, s.o.Parse)
+	var logs []*logFile
+	for i := range s.o.Replicas {
+		d := dirs[i%len(dirs)]
+		r := &replica{path: filepath.Join(d, logName(s.o.Name, i))}
+		s.replicas = append(s.replicas, r)
+		lockErr := s.lockDir(d)
+		if errors.Is(lockErr, ErrLocked) {
+			return nil, lockErr
+		}
+		finishErr := finishReplacing(fsys, r.path)
+		l, err := readLog(fsys, r.path, -1, u)
+		if err != nil {
+			return nil, err
+		}
+		l.Err = errors.Join(lockErr, finishErr, l.Err)
+		logs = append(logs, l)
+	}
+	others, err := s.readOthers(dirs, u)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.openUnsent(u); err != nil {
+		return nil, err
+	}
+
+	res := &Restored{
+		Turns:         u.sorted(),
+		Others:        others,
+		Unsent:        slices.Clone(s.unsent.lines),
+		UnsentDamaged: s.unsent.report.Damaged,
+	}
+	var errs []error
+	for i, r := range s.replicas {
+		l := logs[i]
+		state := ReplicaState{ReplicaReport: l.ReplicaReport, Created: !l.exists}
+		if state.Err == nil {
+			state.Aside, state.Err = s.prepare(r, l)
+		}
+		if state.Err != nil {
+			r.breakDown(state.Err)
+			state.Created = false
+			errs = append(errs, state.Err)
+		}
+		for _, it := range l.items {
+			r.pending = append(r.pending, u.turns[it.ID].Signed)
+		}
+		r.unsynced = true // what an earlier run left may not be durable
+		state.Missing = len(u.turns) - state.Turns
+		res.Replicas = append(res.Replicas, state)
+	}
+	for i := range res.Others {
+		res.Others[i].Missing = len(u.turns) - res.Others[i].Turns
+	}
+	if len(errs) == len(s.replicas) {
+		return nil, fmt.Errorf("no replica can be written: free or choose a directory: %w", errors.Join(errs...))
+	}
+	return res, nil
+}
+
+// prepare makes a log that was read ready for appending.
+func (s *Store) prepare(r *replica, l *logFile) (aside string, err error) {
+	fsys := s.o.FS
+	r.log = appendFile{fs: fsys, path: r.path, end: l.good, open: l.open}
+	if l.Torn {
+		aside = s.cutTorn(r, l)
+	}
+	if r.log.end > 0 && !l.fresh {
+		r.log.f, err = fsys.Append(r.path)
+		return aside, err
+	}
+	if err := s.writeLog(r.path, nil); err != nil {
+		return aside, err
+	}
+	r.log.open, r.log.junk = false, false
+	if r.log.end, err = fsys.Size(r.path); err != nil {
+		return aside, err
+	}
+	r.log.f, err = fsys.Append(r.path)
+	return aside, err
+}
+
+// cutTorn keeps a torn last line aside and cuts it off. If it cannot be kept,
+// it stays, and becomes a damaged line.
+func (s *Store) cutTorn(r *replica, l *logFile) (aside string) {
+	aside = r.path + tornSuffix
+	if writeSynced(s.o.FS, aside, l.torn) != nil {
+		r.log.end, r.log.open = l.good+int64(len(l.torn)), true
+		return ""
+	}
+	r.log.junk = true
+	r.log.cut()
+	return aside
+}
+
+// openUnsent opens unsent.log without the lines that a turn carries.
+func (s *Store) openUnsent(u *union) error {
+	path := filepath.Join(s.o.Dir, unsentName)
+	if err := finishReplacing(s.o.FS, path); err != nil {
+		return err
+	}
+	l, err := readUnsent(s.o.FS, s.o.Dir)
+	if err != nil {
+		return err
+	}
+	if l.group != nil && *l.group != s.o.Group && len(l.lines) > 0 {
+		return fmt.Errorf("%s: %w", path, ErrOtherGroup)
+	}
+	for _, m := range u.turns {
+		if len(l.lines) == 0 {
+			break
+		}
+		for _, id := range m.Turn().LineIDs {
+			l.remove(id)
+		}
+	}
+	s.unsent = l
+	return l.open(s.o.Group)
+}
+
+// readOthers reads the logs of the data directory, and those of this name in
+// the directories of replicas, that are none of the replicas.
+func (s *Store) readOthers(dirs []string, u *union) ([]ReplicaReport, error) {
+	home := filepath.Join(s.o.Dir, "replicas")
+	if !slices.Contains(dirs, home) {
+		dirs = append(dirs, home)
+	}
+	var others []ReplicaReport
+	for _, path := range findLogs(s.o.FS, dirs) {
+		own := slices.ContainsFunc(s.replicas, func(r *replica) bool { return r.path == path })
+		if own || filepath.Dir(path) != home && memberOf(path) != memberOf(s.replicas[0].path) {
+			continue
+		}
+		l, err := readLog(s.o.FS, path, -1, u)
+		if err != nil {
+			return nil, err
+		}
+		others = append(others, l.ReplicaReport)
+	}
+	return others, nil
+}
+
+const (
+	logPrefix = "replica_"
+	logSuffix = ".log"
+)
+
+// logName is the file name of replica i of a member.
+func logName(name string, i int) string {
+	return fmt.Sprintf("%s%s_%d%s", logPrefix, turn.FoldName(name), i, logSuffix)
+}
+
+// memberOf gives a log's file name without its number: one member's logs agree
+// in it.
+func memberOf(path string) string {
+	name := filepath.Base(path)
+	return name[:max(0, strings.LastIndexByte(name, '_'))]
+}
+
+// findLogs gives the paths of all logs in some directories, each once. A
+// directory that cannot be read has none.
+func findLogs(fsys FS, dirs []string) []string {
+	var paths []string
+	for _, dir := range dirs {
+		names, err := fsys.ReadDir(dir)
+		if err != nil {
+			continue
+		}
+		for _, name := range names {
+			path := filepath.Join(dir, name)
+			if isLogName(name) && !slices.Contains(paths, path) {
+				paths = append(paths, path)
+			}
+		}
+	}
+	return paths
+}
+
+// isLogName tells whether a file has a name that logName gives.
+func isLogName(name string) bool {
+	rest, ok := strings.CutPrefix(name, logPrefix)
+	if !ok {
+		return false
+	}
+	rest, ok = strings.CutSuffix(rest, logSuffix)
+	i := strings.LastIndexByte(rest, '_')
+	return ok && i > 0 && len(rest) == i+2 && '0' <= rest[i+1] && rest[i+1] < '0'+MaxReplicas
+}
