@@ -84,8 +84,8 @@ func (c *Core) Cancel(now Now, n int) {
 		c.out.Dequeue = append(c.out.Dequeue, l.id)
 	}
 	asked := c.floor.Cancel(now.Boot)
-	if s.hold != nil && asked {
-		s.hold = nil
+	if _, _, isHolding := c.floor.Request(); s.hold != nil && !isHolding {
+		s.hold, asked = nil, true
 	}
 	if !asked && len(s.queue) == 0 {
 		r.OK, r.Code = false, CodeNothingWaits

@@ -46,6 +46,12 @@ func (c *contacts) activity(inc uint64, a wire.Activity) {
 	}
 }
 
+// holds tells whether inc held the floor at its last heartbeat.
+func (c *contacts) holds(inc uint64) bool {
+	k := c.by[inc]
+	return k != nil && k.activity == wire.Holding
+}
+
 // address returns where inc is reached; empty, which is everybody, if that is
 // not known or inc is 0.
 func (c *contacts) address(inc uint64) string {

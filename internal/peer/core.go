@@ -97,18 +97,14 @@ type Core struct {
 	counts     Counts
 	marks      []mark // clock readings, for what is settled
 	toldAlone  bool
-	joined     time.Duration // quiet is over since; 0: not yet, or told
+	joined     time.Duration         // quiet is over since; 0: not yet, or told
+	started    bool                  // Started was told, by this incarnation
+	met        map[floor.Member]bool // those told as being here; as many as the membership knows
 	heardOther bool
 	verbose    bool
 
 	out  Ready
 	wake time.Duration // the earliest of the floor's and the members' wishes
-}
-
-// mark is what the clock was at a time.
-type mark struct {
-	at    time.Duration
-	clock uint64
 }
 
 // New returns a member that starts now, with what the disk has. It is quiet
@@ -157,6 +153,7 @@ func New(cfg Config, now Now) *Core {
 func (c *Core) be(now Now, clock uint64) {
 	c.self = floor.Member{Key: c.key, Incarnation: c.cfg.Rand.Uint64() | 1}
 	c.born, c.counter = now.Boot, 0
+	c.met = map[floor.Member]bool{}
 	c.floor = floor.New(floor.Config{Self: c.self, Clock: clock}, now.Boot)
 	c.members = member.New(member.Config{
 		Self: c.self, Name: c.cfg.Name, Beat: Beat, Suspect: Suspect, MaxMembers: MaxMembers, Rand: c.cfg.Rand,
@@ -282,17 +279,21 @@ func (c *Core) receiveRep(now Now, info member.Info, counter uint32, r wire.Rep,
 	if !c.sane(r.Clock) {
 		return
 	}
-	forMe := false
+	forMe, wanted := false, false
+	ts, isAsking, _ := c.floor.Request()
 	for _, g := range r.Grants {
 		if g.To == c.self {
 			forMe = true
+			wanted = wanted || isAsking && g.TS == ts
 			c.heardMsg(now, "REP", info, g.TS, g.K, 0, 0)
 		}
 	}
 	if forMe {
 		for _, h := range r.Heads {
 			if !c.history.Has(h) {
-				c.repair.awaited[h] = true
+				if wanted && len(c.repair.awaited) < maxWanted {
+					c.repair.awaited[h] = true
+				}
 				c.want(now, h, info.Member.Incarnation)
 			}
 		}
@@ -347,48 +348,17 @@ func (c *Core) quietOver(now Now) {
 // tellStarted says who is here: once the others have let this member into their
 // view, for which they may need a heartbeat or two.
 func (c *Core) tellStarted(now Now) {
-	if c.joined == 0 || c.heardOther && c.floor.View().Len() <= len(c.members.Peers()) && now.Boot < c.joined+viewWithin {
+	if c.joined == 0 || c.members.Full() || c.heardOther && c.floor.View().Len() <= len(c.members.Peers()) && now.Boot < c.joined+viewWithin {
 		return
 	}
-	c.joined = 0
+	c.joined, c.started = 0, true
+	for _, m := range c.floor.View().Members() {
+		c.met[m] = true
+	}
 	c.event(Started{
 		At: At(now.Boot), Name: c.cfg.Name, Member: c.key, Incarnation: c.self.Incarnation, Group: c.cfg.Address,
 		Room: c.cfg.Room, Interfaces: c.cfg.Interfaces, View: c.View(), Open: c.cfg.Open,
 	})
-}
-
-// clock looks whether the machine slept or its clock was set, and keeps marks
-// of the Lamport clock.
-func (c *Core) clock(now Now) {
-	if d := now.apart() - c.clocks.apart(); d > jump || d < -jump || c.floor.Exhausted() || c.counter > 1<<32-1<<16 {
-		c.rebirth(now)
-	}
-	c.clocks = now
-	if n := len(c.marks); n == 0 || now.Boot-c.marks[n-1].at >= Beat {
-		c.marks = append(c.marks, mark{now.Boot, c.floor.Clock()})
-		for len(c.marks) > 1 && now.Boot-c.marks[1].at >= settleAfter {
-			c.marks = c.marks[1:]
-		}
-	}
-}
-
-// rebirth forgets all that this incarnation was given and gave, and begins
-// again as a new one. Lines that wait go on waiting.
-func (c *Core) rebirth(now Now) {
-	c.farewell(now)
-	c.event(Notice{At: At(now.Boot), Code: CodeSlept})
-	clock := c.floor.Clock()
-	if c.speaker.saying != nil {
-		c.speaker.saying.orphan = true
-	}
-	c.be(now, clock)
-	c.marks = nil
-	c.sync.session = nil
-	c.speaker.entered = 0
-	c.clocks = now
-	if len(c.speaker.queue) > 0 || c.speaker.hold != nil {
-		c.ask(now)
-	}
 }
 
 // farewell takes back what was asked for and says BYE.
@@ -401,7 +371,7 @@ func (c *Core) farewell(now Now) {
 // settle carries what the floor and the members want into the Ready, until
 // neither wants anything more.
 func (c *Core) settle(now Now) {
-	for again := true; again; {
+	for again := !c.ending.told; again && !c.ending.told; {
 		again = c.drainMembers(now)
 		again = c.drainFloor(now) || again
 		if !again && c.speaker.early { // once the members have been heard on it
@@ -436,21 +406,26 @@ func (c *Core) Done(now Now, res Performed) {
 // Wake returns when Tick is due: at a Boot time, or 0 for never.
 func (c *Core) Wake() time.Duration {
 	w := c.wake
-	if c.joined != 0 {
+	if c.joined != 0 && !c.members.Full() {
 		w = earlier(w, c.joined+viewWithin)
 	}
 	if !c.toldAlone {
 		w = earlier(w, c.start+aloneAfter)
 	}
 	for _, t := range []time.Duration{
-		c.speaker.wake(c), c.repair.wake(c), c.sync.wake(), c.screen.wake(), c.ending.wake(),
+		c.speaker.wake(c), c.repair.wake(c), c.sync.wake(), c.screen.wake(), c.ending.wake(c),
 	} {
 		w = earlier(w, t)
 	}
 	return w
 }
 
-func (c *Core) event(e Event) { c.out.Events = append(c.out.Events, e) }
+// event tells something. Exit is the last that is told.
+func (c *Core) event(e Event) {
+	if !c.ending.told {
+		c.out.Events = append(c.out.Events, e)
+	}
+}
 
 // say sends a message: to everybody (0) or to one incarnation.
 func (c *Core) say(now Now, to uint64, m wire.Message) {
@@ -486,12 +461,4 @@ func (c *Core) transmit(now Now, to uint64, payload []byte) *Datagram {
 		To: c.contacts.address(to), Incarnation: c.self.Incarnation, Counter: c.counter, Payload: payload,
 	})
 	return &c.out.Send[len(c.out.Send)-1]
-}
-
-// settledStamp is what the clock was two seconds ago.
-func (c *Core) settledStamp(now Now) uint64 {
-	if len(c.marks) == 0 || now.Boot-c.marks[0].at < settleAfter {
-		return 0
-	}
-	return c.marks[0].clock
 }

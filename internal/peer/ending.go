@@ -16,6 +16,7 @@ type ending struct {
 	linger time.Duration
 	until  time.Duration // lingering ends; 0: lines still wait
 	exited bool
+	told   bool // Exit was told, BYE said: nothing comes after them
 }
 
 func (e *ending) begun() bool { return e.on }
@@ -79,14 +80,15 @@ func (e *ending) exit(c *Core, now Now, code int) {
 		c.event(Notice{At: At(now.Boot), Code: CodeUnsentKept, Count: n})
 	}
 	c.event(Exit{At: At(now.Boot), Code: code, Unsent: c.Unsent()})
+	e.told = true
 }
 
 // Exited tells that the member has left: nothing more comes.
 func (c *Core) Exited() bool { return c.ending.exited }
 
-func (e *ending) wake() time.Duration {
+func (e *ending) wake(c *Core) time.Duration {
 	switch {
-	case !e.on || e.exited:
+	case !e.on || e.exited || e.linger == Forever && c.Unsent() == 0:
 		return 0
 	case e.until != 0:
 		return e.until

@@ -15,11 +15,14 @@ import (
 func (c *Core) drainMembers(now Now) bool {
 	r := c.members.Ready(now.Boot)
 	c.wake = r.Wake
+	if r.ViewChanged {
+		c.floor.SetView(now.Boot, r.View)
+	}
 	for _, e := range r.Events {
 		c.memberEvent(now, e)
 	}
 	if r.ViewChanged {
-		c.floor.SetView(now.Boot, r.View)
+		c.tellJoined(now)
 		c.tellStarted(now)
 	}
 	for _, o := range r.Send {
@@ -79,36 +82,61 @@ func (c *Core) settledPrint(s uint64) [16]byte {
 	return reconcile.Fingerprint(c.history, 0, c.history.Index(turn.Item{Stamp: s + 1}))
 }
 
-func (c *Core) memberEvent(now Now, e member.Event) {
-	peer := func(i member.Info, s PeerState, bye bool) {
-		c.event(Peer{At: At(now.Boot), Name: c.names.shown(i.Name, i.Member.Key), Member: i.Member.Key, State: s, Bye: bye, View: c.namesOf(c.members.View().Members())})
+// tellPeer tells a change of what is thought of another member.
+func (c *Core) tellPeer(now Now, i member.Info, s PeerState, bye bool) {
+	c.event(Peer{At: At(now.Boot), Name: c.names.shown(i.Name, i.Member.Key), Member: i.Member.Key, State: s, Bye: bye, View: c.View()})
+}
+
+// tellJoined tells who is in the view for the first time. Those who were there
+// when this member began to take part are told by Started.
+func (c *Core) tellJoined(now Now) {
+	if !c.started {
+		return
 	}
+	for _, m := range c.floor.View().Members() {
+		if i, ok := c.members.Lookup(m.Incarnation); ok && m != c.self && !c.met[m] {
+			c.met[m] = true
+			c.tellPeer(now, i, PeerJoined, false)
+		}
+	}
+}
+
+func (c *Core) memberEvent(now Now, e member.Event) {
 	switch e := e.(type) {
 	case member.Joined:
 		c.heardOther = true
 		c.names.meet(e.Who.Name, e.Who.Member.Key)
-		peer(e.Who, PeerJoined, false)
 	case member.Suspected:
-		peer(e.Who, PeerSuspected, false)
+		if c.met[e.Who.Member] {
+			c.tellPeer(now, e.Who, PeerSuspected, false)
+		}
 	case member.Recovered:
-		peer(e.Who, PeerRecovered, false)
+		if c.met[e.Who.Member] {
+			c.tellPeer(now, e.Who, PeerRecovered, false)
+		}
 	case member.Left:
-		peer(e.Who, PeerLeft, e.Bye)
+		if c.met[e.Who.Member] {
+			delete(c.met, e.Who.Member)
+			c.tellPeer(now, e.Who, PeerLeft, e.Bye)
+		}
 		c.memberGone(e.Who.Member.Incarnation)
 	case member.LeftOut:
 		if e.Self {
 			c.event(Notice{At: At(now.Boot), Code: CodeLeftOut})
 		} else {
-			peer(e.Who, PeerLeftOut, false)
+			c.tellPeer(now, e.Who, PeerLeftOut, false)
 		}
 	case member.LetIn:
-		if !e.Self {
-			peer(e.Who, PeerLetIn, false)
+		if !e.Self && c.met[e.Who.Member] {
+			c.tellPeer(now, e.Who, PeerLetIn, false)
 		}
 	case member.Full:
 		c.floor.Listen(now.Boot, e.On)
 		if e.On {
 			c.event(Notice{At: At(now.Boot), Code: CodeFull, Count: MaxMembers})
+		} else if c.joined != 0 {
+			c.joined = now.Boot
+			c.tellStarted(now)
 		}
 	case member.Copied:
 		c.event(Error{At: At(now.Boot), Code: CodeCopied})

@@ -19,3 +19,52 @@ const jump = 200 * time.Millisecond
 
 // apart is the difference between the two clocks: constant while both run well.
 func (n Now) apart() time.Duration { return time.Duration(n.Wall.UnixNano()) - n.Boot }
+
+// mark is what the clock was at a time.
+type mark struct {
+	at    time.Duration
+	clock uint64
+}
+
+// clock looks whether the machine slept or its clock was set, and keeps marks
+// of the Lamport clock.
+func (c *Core) clock(now Now) {
+	if d := now.apart() - c.clocks.apart(); d > jump || d < -jump || c.floor.Exhausted() || c.counter > 1<<32-1<<16 {
+		c.rebirth(now)
+	}
+	c.clocks = now
+	if n := len(c.marks); n == 0 || now.Boot-c.marks[n-1].at >= Beat {
+		c.marks = append(c.marks, mark{now.Boot, c.floor.Clock()})
+		for len(c.marks) > 1 && now.Boot-c.marks[1].at >= settleAfter {
+			c.marks = c.marks[1:]
+		}
+	}
+}
+
+// rebirth forgets all that this incarnation was given and gave, and begins
+// again as a new one. Lines that wait go on waiting.
+func (c *Core) rebirth(now Now) {
+	c.farewell(now)
+	c.event(Notice{At: At(now.Boot), Code: CodeSlept})
+	clock := c.floor.Clock()
+	if c.speaker.saying != nil {
+		c.speaker.saying.orphan = true
+	}
+	c.be(now, clock)
+	c.marks = nil
+	c.joined, c.started = 0, false
+	c.sync.session = nil
+	c.speaker.entered = 0
+	c.clocks = now
+	if len(c.speaker.queue) > 0 || c.speaker.hold != nil {
+		c.ask(now)
+	}
+}
+
+// settledStamp is what the clock was two seconds ago.
+func (c *Core) settledStamp(now Now) uint64 {
+	if len(c.marks) == 0 || now.Boot-c.marks[0].at < settleAfter {
+		return 0
+	}
+	return c.marks[0].clock
+}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/papo-chat/papo/internal/member"
 	"github.com/papo-chat/papo/internal/reconcile"
 	"github.com/papo-chat/papo/internal/turn"
 	"github.com/papo-chat/papo/internal/wire"
@@ -11,7 +12,9 @@ import (
 
 const (
 	frameLimit    = wire.MaxReconData
-	firstWindow   = 256 // stamps; each window is four times as wide as the one before
+	firstWindow   = 256 // stamps
+	widerWindow   = 4   // each window is so many times as wide as the one before,
+	widestWindow  = 64  // or so many if that one brought nothing: so idleRounds reach any stamp
 	roundTimeout  = 200 * time.Millisecond
 	roundTries    = 6
 	idleRounds    = 8 // a session that brings nothing new for so long ends
@@ -21,6 +24,7 @@ const (
 	servedFor     = 2 * time.Second
 	spread        = time.Second // a reconciliation begins after a random part of it
 	syncRetries   = 3
+	syncRefusals  = 20
 	everyStampEnd = 1 << 53
 )
 
@@ -54,12 +58,20 @@ type backOff struct {
 	pause time.Duration
 }
 
+// told is what a member's newest heartbeat says of its record.
+type told struct {
+	heads []turn.ID
+	gaps  bool
+}
+
 // syncing is a /sync: a session with each member of the view.
 type syncing struct {
 	n       int
 	left    []uint64
 	names   map[uint64]string
 	tries   int
+	again   time.Duration // when the next session may begin
+	refused int           // how often the present one had no time
 	reports []MemberReport
 }
 
@@ -72,6 +84,7 @@ type reconciler struct {
 	differs map[uint64]time.Duration
 	inSync  map[uint64]bool
 	backOff map[uint64]backOff
+	told    map[uint64]told
 	served  []served
 	syncing *syncing
 	every   time.Duration // when a session begins though nothing differs
@@ -80,6 +93,7 @@ type reconciler struct {
 
 func (r *reconciler) init() {
 	r.differs, r.inSync, r.backOff = map[uint64]time.Duration{}, map[uint64]bool{}, map[uint64]backOff{}
+	r.told = map[uint64]told{}
 }
 
 // compareSettled looks at what a heartbeat says of its sender's record.
@@ -88,6 +102,7 @@ func (c *Core) compareSettled(now Now, from uint64, b wire.Beat) {
 	if len(r.inSync) > maxContacts { // incarnations that are long gone
 		r.init()
 	}
+	r.told[from] = told{b.Heads, b.Gaps}
 	same := !b.Gaps
 	for _, h := range b.Heads {
 		same = same && c.history.Has(h)
@@ -155,6 +170,13 @@ func (c *Core) nextSession(now Now) {
 		return
 	}
 	if y := r.syncing; y != nil {
+		if now.Boot < y.again {
+			return
+		}
+		for len(y.left) > 0 && c.sameHeads(y.left[0]) {
+			y.reports = append(y.reports, MemberReport{Name: y.names[y.left[0]], InSync: true})
+			y.left = y.left[1:]
+		}
 		if len(y.left) == 0 {
 			c.endSync(now)
 			return
@@ -177,6 +199,13 @@ func (c *Core) nextSession(now Now) {
 		newest := c.history.MaxStamp()
 		c.begin(now, candidates[c.cfg.Rand.IntN(len(candidates))], newest)
 	}
+}
+
+// sameHeads tells whether a member's newest heartbeat proves that it has this
+// very record: equal heads, and no gap on either side.
+func (c *Core) sameHeads(inc uint64) bool {
+	t, ok := c.sync.told[inc]
+	return ok && !t.gaps && len(c.history.Missing(1)) == 0 && slices.Equal(t.heads, c.history.Heads())
 }
 
 // begin opens a session. Newest stamps come first: the window [newest -
@@ -226,7 +255,7 @@ func (c *Core) receiveRecon(now Now, from uint64, m wire.Recon) {
 		return
 	}
 	if len(m.Data) == 0 {
-		c.endSession(now, false) // it serves others
+		c.refused(now)
 		return
 	}
 	next, have, need, err := s.s.Reconcile(m.Data)
@@ -241,12 +270,24 @@ func (c *Core) receiveRecon(now Now, from uint64, m wire.Recon) {
 	for _, id := range need {
 		if !c.history.Has(id) && !c.repair.coming[id] {
 			s.needed[id] = true
-			s.idle = 0
 			c.wantAt(now, id, from, now.Boot)
 		}
 	}
 	c.fetch(now)
 	c.goOn(now)
+}
+
+// refused ends a session with a member that serves others. A /sync comes back
+// to it later.
+func (c *Core) refused(now Now) {
+	r := &c.sync
+	if y := r.syncing; y != nil && y.left[0] == r.session.with && y.refused < syncRefusals {
+		y.refused++
+		y.again = now.Boot + time.Duration(c.cfg.Rand.Int64N(int64(spread)))
+		r.session = nil
+		return
+	}
+	c.endSession(now, false)
 }
 
 // goOn takes the session further once what the last round named is here.
@@ -265,8 +306,12 @@ func (c *Core) goOn(now Now) {
 		if s.to == everyStampEnd {
 			width = firstWindow
 		}
+		wider := uint64(widerWindow)
+		if s.idle > 0 {
+			wider = widestWindow
+		}
 		s.to = s.from
-		s.from -= min(s.from, 4*width)
+		s.from -= min(s.from, wider*width)
 		c.openWindow(now, s)
 	default:
 		c.endSession(now, true)
@@ -278,6 +323,7 @@ func (r *reconciler) received(id turn.ID) {
 	if s := r.session; s != nil && s.needed[id] {
 		delete(s.needed, id)
 		s.received++
+		s.idle = 0
 	}
 }
 
@@ -315,13 +361,18 @@ func (c *Core) report(now Now, y *syncing, s *session, whole bool) {
 	rep := &y.reports[len(y.reports)-1]
 	rep.Received += s.received
 	rep.InSync = whole && s.have == 0
-	if !rep.InSync && y.tries < syncRetries && c.members.Known(s.with) {
+	if !rep.InSync && y.tries < syncRetries && c.isHere(s.with) {
 		y.tries++
-		c.sync.due = now.Boot + spread
+		y.again = now.Boot + spread
 		return
 	}
-	y.tries = 0
+	y.tries, y.refused = 0, 0
 	y.left = y.left[1:]
+}
+
+// isHere tells whether an incarnation has joined and not left.
+func (c *Core) isHere(inc uint64) bool {
+	return slices.ContainsFunc(c.members.Peers(), func(i member.Info) bool { return i.Member.Incarnation == inc })
 }
 
 func (c *Core) endSync(now Now) {
@@ -362,12 +413,12 @@ func (c *Core) tickSync(now Now) {
 	r := &c.sync
 	if s := r.session; s != nil {
 		for id := range s.needed { // given up by the repair
-			if _, wanted := c.repair.wants[id]; !wanted && !c.repair.coming[id] && !c.repair.queued(id) {
+			if _, wanted := c.repair.wants[id]; !wanted && !c.repair.coming[id] && !c.repair.queued[id] {
 				delete(s.needed, id)
 			}
 		}
 		switch {
-		case !c.members.Known(s.with):
+		case !c.isHere(s.with):
 			c.endSession(now, false)
 		case s.message != nil && now.Boot >= s.due && s.tries >= roundTries:
 			c.endSession(now, false)
@@ -384,20 +435,15 @@ func (c *Core) tickSync(now Now) {
 			return
 		}
 	}
-	if r.syncing != nil && now.Boot < r.due {
-		return
-	}
 	c.nextSession(now)
 }
 
-// queued tells whether a turn waits to be asked for.
-func (r *repair) queued(id turn.ID) bool {
-	return slices.ContainsFunc(r.backlog, func(w want) bool { return w.id == id })
-}
-
 func (r *reconciler) wake() time.Duration {
-	if s := r.session; s != nil {
-		return s.due
+	switch {
+	case r.session != nil:
+		return r.session.due
+	case r.syncing != nil:
+		return r.syncing.again
 	}
 	return r.due
 }

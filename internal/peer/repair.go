@@ -45,9 +45,10 @@ type incoming struct {
 // repair is about what this member lacks, and what others ask it for.
 type repair struct {
 	wants    map[turn.ID]*want
-	order    []turn.ID // of wants, oldest first
-	backlog  []want    // not asked for yet
-	limit    int       // how many may be asked for at a time
+	order    []turn.ID        // of wants, oldest first
+	backlog  []want           // not asked for yet
+	queued   map[turn.ID]bool // of backlog
+	limit    int              // how many may be asked for at a time
 	awaited  map[turn.ID]bool
 	incoming []incoming // in the Ready that is outstanding, or in the next
 	coming   map[turn.ID]bool
@@ -56,7 +57,8 @@ type repair struct {
 }
 
 func (r *repair) init() {
-	r.wants, r.awaited, r.coming, r.answers = map[turn.ID]*want{}, map[turn.ID]bool{}, map[turn.ID]bool{}, map[turn.ID]answered{}
+	r.wants, r.queued, r.answers = map[turn.ID]*want{}, map[turn.ID]bool{}, map[turn.ID]answered{}
+	r.awaited, r.coming = map[turn.ID]bool{}, map[turn.ID]bool{}
 	r.limit = maxWanted
 }
 
@@ -65,12 +67,8 @@ func (r *repair) busy() bool { return len(r.order) > 0 || len(r.backlog) > 0 }
 
 // receiveTurns takes turns: the permissions that came with them first.
 func (c *Core) receiveTurns(now Now, from uint64, counter uint32, info member.Info, known bool, m wire.Turns) {
-	if known {
-		rep := wire.Rep{}
-		if m.Rep != nil {
-			rep = *m.Rep
-		}
-		c.receiveRep(now, info, counter, rep, true)
+	if known && m.Rep != nil {
+		c.receiveRep(now, info, counter, *m.Rep, true)
 	}
 	for _, b := range m.Turns {
 		s, err := turn.Parse(c.cfg.Group, b)
@@ -88,6 +86,10 @@ func (c *Core) receiveTurns(now Now, from uint64, counter uint32, info member.In
 		c.out.Append = append(c.out.Append, s)
 		if known && info.Member.Key == [32]byte(s.Turn().Author) {
 			c.heardMsg(now, "TURN", info, s.Stamp(), 0, 0, 0)
+			if m.Rep == nil && len(m.Turns) == 1 && !c.contacts.holds(from) {
+				// It left, and answered nobody. In a /hold, which is announced, it stays.
+				c.receiveRep(now, info, counter, wire.Rep{}, true)
+			}
 		}
 	}
 }
@@ -123,6 +125,7 @@ func (c *Core) stored(now Now, res Performed) {
 		c.floor.Await(now.Boot, false)
 	}
 	c.fetch(now)
+	c.goOn(now)
 }
 
 // authorHere returns the incarnation of a key, if it is there.
@@ -155,7 +158,7 @@ func (c *Core) want(now Now, id turn.ID, from uint64) {
 
 func (c *Core) wantAt(now Now, id turn.ID, from uint64, due time.Duration) {
 	r := &c.repair
-	if c.history.Has(id) || r.coming[id] || r.wants[id] != nil {
+	if c.history.Has(id) || r.coming[id] || r.wants[id] != nil || r.queued[id] {
 		return
 	}
 	if len(r.wants) < r.limit {
@@ -163,6 +166,7 @@ func (c *Core) wantAt(now Now, id turn.ID, from uint64, due time.Duration) {
 		r.order = append(r.order, id)
 	} else if len(r.backlog) < maxBacklog {
 		r.backlog = append(r.backlog, want{id: id, from: from})
+		r.queued[id] = true
 	} else {
 		c.counts.TooMany++
 	}
@@ -174,6 +178,7 @@ func (c *Core) fetch(now Now) {
 	for len(r.backlog) > 0 && len(r.wants) < r.limit {
 		w := r.backlog[0]
 		r.backlog = r.backlog[1:]
+		delete(r.queued, w.id)
 		c.wantAt(now, w.id, w.from, now.Boot)
 	}
 	var askees []uint64

@@ -7,8 +7,10 @@ import (
 	"github.com/papo-chat/papo/internal/turn"
 )
 
-// recentShown is how many restored turns are shown at start.
-const recentShown = 20
+const (
+	recentShown = 20 // restored turns that are shown at start
+	lateFew     = 20 // late turns that are shown as they come
+)
 
 // waitingTurn is a turn of the record that is not shown yet.
 type waitingTurn struct {
@@ -24,8 +26,13 @@ type screen struct {
 	last     turn.Item // the highest shown
 	any      bool      // last is set
 	waiting  map[turn.ID]*waitingTurn
-	order    []turn.ID // of waiting, by order of turns; bounded by the record
-	catching bool      // the first catch-up is not over
+	order    []*waitingTurn // those waiting, by order of turns; bounded by the record
+	changed  bool           // something may be shown now that could not before
+	fetched  bool           // turns were being fetched when it was looked at last
+	next     time.Duration  // the earliest until of those waiting; 0: none waits
+	late     int            // how many of those waiting are late and came by repair
+	merging  time.Duration  // many are: they are shown together, at the latest then; 0: no
+	catching bool           // the first catch-up is not over
 	until    time.Duration
 	unkept   []turn.ID // shown though no replica took them; bounded by maxUnkept
 }
@@ -51,12 +58,22 @@ func (s *screen) add(c *Core, now Now, t *turn.Signed, repair bool) {
 	if c.history.Shown(id) == turn.Invalid {
 		return // never shown
 	}
-	s.waiting[id] = &waitingTurn{s: t, until: now.Boot + Holdback, repair: repair}
-	i, _ := slices.BinarySearchFunc(s.order, t.Item(), func(a turn.ID, it turn.Item) int {
-		return s.waiting[a].s.Item().Compare(it)
+	w := &waitingTurn{s: t, until: now.Boot + Holdback, repair: repair}
+	s.waiting[id] = w
+	i, _ := slices.BinarySearchFunc(s.order, t.Item(), func(a *waitingTurn, it turn.Item) int {
+		return a.s.Item().Compare(it)
 	})
-	s.order = slices.Insert(s.order, i, id)
+	s.order = slices.Insert(s.order, i, w)
+	s.changed, s.next = true, earlier(s.next, w.until)
+	if repair && s.isLate(t) {
+		if s.late++; s.late > lateFew && s.merging == 0 {
+			s.merging = now.Boot + catchUpLimit
+		}
+	}
 }
+
+// isLate tells whether a turn that follows t in the order was shown.
+func (s *screen) isLate(t *turn.Signed) bool { return s.any && t.Item().Less(s.last) }
 
 // caughtUp ends the first catch-up.
 func (s *screen) caughtUp(c *Core, now Now) {
@@ -76,39 +93,66 @@ func (s *screen) wake() time.Duration {
 	if s.catching {
 		return s.until
 	}
-	w := time.Duration(0)
-	for _, id := range s.order {
-		w = earlier(w, s.waiting[id].until)
-	}
-	return w
+	return s.next
 }
 
-// flush shows what can be shown now.
+// flush shows what can be shown now. While nothing has changed that costs
+// nothing, however many wait.
 func (c *Core) flush(now Now) {
-	if !c.screen.catching && len(c.screen.order) > 0 {
+	s := &c.screen
+	if s.catching || len(s.order) == 0 {
+		return
+	}
+	if s.changed || s.fetched != c.fetches() || now.Boot >= s.next {
 		c.showWaiting(now, false)
 	}
 }
 
+// fetches tells whether turns are being fetched.
+func (c *Core) fetches() bool { return c.repair.busy() || c.sync.session != nil }
+
 // showWaiting shows the turns whose parents are shown or have been waited for
-// long enough; all that wait, if this is the first catch-up.
+// long enough; all that wait, if this is the first catch-up. When many late
+// turns come by repair, they wait for the last of them, so that one line sums
+// them up.
 func (c *Core) showWaiting(now Now, first bool) {
 	s := &c.screen
-	busy := c.repair.busy() || c.sync.session != nil
+	s.changed, s.fetched, s.next, s.late = false, c.fetches(), 0, 0
+	merging := s.fetched && now.Boot < s.merging && !first
+	if !merging {
+		s.merging = 0
+	}
+	top := c.history.MaxStamp()
 	var show []TurnShown
 	var gaps, merged int
-	keep := s.order[:0:0]
-	for _, id := range s.order {
-		w := s.waiting[id]
+	keep := s.order[:0]
+	wait := func(w *waitingTurn, until time.Duration) {
+		keep = append(keep, w)
+		s.next = earlier(s.next, until)
+	}
+	for _, w := range s.order {
+		id := w.s.ID()
 		expired := now.Boot >= w.until || first
-		late := s.any && w.s.Item().Less(s.last) && !first
+		late := s.isLate(w.s) && !first
+		switch {
+		case late && w.repair && merging:
+			s.late++
+			wait(w, s.merging)
+			continue
+		case late && s.fetched && !expired:
+			if w.repair {
+				s.late++
+			}
+			wait(w, w.until)
+			continue
+		}
 		state := c.history.Shown(id)
 		switch {
-		case state == turn.Invalid, expired && w.s.Stamp() > c.history.MaxStamp():
+		case state == turn.Invalid, expired && w.s.Stamp() > top:
 			delete(s.waiting, id) // never shown: see History.MaxStamp for the second
 			continue
-		case !expired && (state == turn.Pending || w.s.Stamp() > c.history.MaxStamp() || c.parentWaits(w.s) || late && busy):
-			keep = append(keep, id)
+		case !expired && (state == turn.Pending || w.s.Stamp() > top || c.parentWaits(w.s)):
+			wait(w, w.until)
 			continue
 		case state == turn.Pending:
 			gaps++
@@ -126,6 +170,7 @@ func (c *Core) showWaiting(now Now, first bool) {
 		}
 		show = append(show, e)
 	}
+	clear(s.order[len(keep):])
 	s.order = keep
 	c.show(now, show, first, gaps, merged)
 }

@@ -13,10 +13,12 @@ import (
 const (
 	// maxQueue bounds the lines that wait; one more is refused with an error.
 	maxQueue = 4000 // unsent.log takes a few more
-	// maxUndelivered bounds the own turns whose delivery is followed; at the
-	// bound the oldest is no longer told about.
+	// maxUndelivered bounds the own turns that are said and whose delivery is
+	// followed; at the bound the oldest is no longer told about. Besides, there
+	// are those that no fsync has covered yet: none of them is forgotten.
 	maxUndelivered = 256
 	diskRetry      = 5 * time.Second
+	oldLineWait    = 30 * time.Second // how long a line of the last run waits for the record, at most
 )
 
 // line is what somebody typed.
@@ -98,8 +100,8 @@ func (c *Core) Say(now Now, n int, text string) {
 // have taken it in: it would speak past them.
 func (c *Core) ask(now Now) {
 	h := c.speaker.hold
-	c.speaker.early = c.floor.IsQuiet() || c.floor.View().Len() == 1 && c.members.Settling()
-	if c.speaker.early {
+	c.speaker.early = c.floor.IsQuiet() || c.members.Full() || c.floor.View().Len() == 1 && c.members.Settling() || c.saidMaybe(now)
+	if c.speaker.early || c.ending.exited {
 		return
 	}
 	if len(c.speaker.queue) == 0 && (h == nil || h.over) || c.speaker.retry > now.Boot {
@@ -110,6 +112,15 @@ func (c *Core) ask(now Now) {
 	} else {
 		c.floor.Ask(now.Boot)
 	}
+}
+
+// saidMaybe tells whether the next line is of the last run and the record is
+// still being fetched: it may turn out to be there already.
+func (c *Core) saidMaybe(now Now) bool {
+	if len(c.speaker.queue) == 0 || c.speaker.queue[0].n != 0 {
+		return false
+	}
+	return c.screen.catching || c.fetches() && now.Boot < c.start+oldLineWait
 }
 
 // entered is told when the floor is this member's.
@@ -147,6 +158,10 @@ func (c *Core) speak(now Now) {
 	n := s.fit()
 	lines := slices.Clone(s.queue[:n])
 	t, err := c.compose(now, lines)
+	if err != nil && n > 1 { // it is one of them: each goes by itself
+		n, lines = 1, lines[:1]
+		t, err = c.compose(now, lines)
+	}
 	if err != nil {
 		// Nothing that Say let in can do this; a line of unsent.log could.
 		for _, l := range lines {
@@ -179,7 +194,7 @@ func (s *speaker) fit() int {
 func (c *Core) compose(now Now, lines []line) (*turn.Signed, error) {
 	t := turn.Turn{
 		Version: turn.Version, Author: c.key, Name: c.cfg.Name, Stamp: c.floor.Stamp(),
-		Parents: c.history.ParentsForNext(), Time: now.Wall.UnixMilli(), Kind: turn.KindChat,
+		Parents: c.history.ParentsForNext(), Time: min(max(now.Wall.UnixMilli(), 0), turn.MaxTime), Kind: turn.KindChat,
 	}
 	for _, l := range lines {
 		t.LineIDs = append(t.LineIDs, l.id)
@@ -276,7 +291,9 @@ func (c *Core) keepOwn(now Now, say *saying, res Performed) {
 	o := &own{id: say.turn.ID(), lines: say.lines, seq: res.Seq, to: map[turn.Key]bool{}}
 	s.own = append(s.own, o)
 	if len(s.own) > maxUndelivered {
-		s.own = s.own[1:]
+		if i := slices.IndexFunc(s.own, func(o *own) bool { return o.said }); i >= 0 {
+			s.own = slices.Delete(s.own, i, i+1)
+		}
 	}
 	for _, l := range say.lines {
 		c.event(Line{At: At(now.Boot), N: l.n, State: LineSent, Turn: o.id, Line: l.id})
