@@ -1,0 +1,57 @@
+package e2e
+
+import "testing"
+
+func TestE2EPartitionHeals(t *testing.T) {
+	net := newTapSwitch(t, 4, 7, faults{})
+	l := newLab(t)
+	var procs []*process
+	for i, name := range []string{"ana", "bia", "caio", "davi"} {
+		procs = append(procs, l.start(net.hosts[i], name))
+	}
+	l.meet(procs...)
+	begin := l.sayEach("together", 5, procs...)
+	l.wait(patience, "all show what was said together", func() bool {
+		for _, p := range procs {
+			if p.texts < begin {
+				return false
+			}
+		}
+		return true
+	})
+
+	net.split(0, 0, 1, 1)
+	l.views(procs[:2]...)
+	l.views(procs[2:]...)
+	l.sayEach("apart", 20, procs...)
+	for _, p := range procs {
+		l.wait(patience, p.name+" shows what its side said, and nothing more", func() bool { return p.texts == begin+2*20 })
+	}
+
+	net.split(0, 0, 0, 0)
+	l.views(procs...)
+	l.wait(patience, "all are told that both sides spoke", func() bool {
+		for _, p := range procs {
+			if p.notices["merged"] == 0 {
+				return false
+			}
+		}
+		return true
+	})
+	l.sayEach("again", 5, procs...)
+	l.finish(procs...)
+	if did := net.total(); did.cut == 0 {
+		t.Errorf("the partition cut nothing off: %+v", did)
+	}
+}
+
+// sayEach has each process say count lines, one a turn, and returns how many
+// that are in all.
+func (l *lab) sayEach(what string, count int, procs ...*process) int {
+	l.t.Helper()
+	for _, p := range procs {
+		p.talk(1, 0, numbered(p.name+"-"+what, count)).done.Wait()
+	}
+	l.saidAll(procs...)
+	return count * len(procs)
+}
