@@ -106,6 +106,7 @@ func New(cfg Config) *Node {
 		n.core.Tell(start, e)
 	}
 	n.sync = newSyncer(cfg.Store, len(cfg.Store.Status()), n.synced)
+	n.sync.appended(false) // what an earlier run left may not be durable
 	return n
 }
 
@@ -295,10 +296,10 @@ func (n *Node) failed(err error) {
 	})
 }
 
-func (n *Node) synced(upto uint64, err error) {
+func (n *Node) synced(replica int, upto uint64, err error) {
 	n.order(func(now peer.Now) {
 		if err == nil {
-			n.core.Synced(now, upto)
+			n.core.Synced(now, replica, upto)
 		}
 	})
 }

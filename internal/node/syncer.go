@@ -14,18 +14,20 @@ const fsyncWithin = 200 * time.Millisecond
 // within fsyncWithin for others'. Nothing waits for it but a line's state said.
 type syncer struct {
 	store *store.Store
-	tell  func(upto uint64, err error)
+	tell  func(replica int, upto uint64, err error)
 	now   []chan struct{} // one a replica, room for one
 	soon  []chan struct{}
 	stop  chan struct{}
 	done  sync.WaitGroup
 }
 
-func newSyncer(s *store.Store, replicas int, tell func(upto uint64, err error)) *syncer {
+func newSyncer(s *store.Store, replicas int, tell func(replica int, upto uint64, err error)) *syncer {
 	y := &syncer{store: s, tell: tell, stop: make(chan struct{})}
-	for i := range replicas {
+	for range replicas {
 		y.now = append(y.now, make(chan struct{}, 1))
 		y.soon = append(y.soon, make(chan struct{}, 1))
+	}
+	for i := range replicas { // once both are whole: the goroutines read them
 		y.done.Go(func() { y.run(i) })
 	}
 	return y
@@ -62,7 +64,8 @@ func (y *syncer) run(i int) {
 			case <-t.C:
 			}
 		}
-		y.tell(y.store.Sync(i))
+		upto, err := y.store.Sync(i)
+		y.tell(i, upto, err)
 	}
 }
 

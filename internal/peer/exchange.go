@@ -16,6 +16,7 @@ func (c *Core) drainMembers(now Now) bool {
 	r := c.members.Ready(now.Boot)
 	c.wake = r.Wake
 	if r.ViewChanged {
+		c.screen.parts(now, c.floor.View(), r.View)
 		c.floor.SetView(now.Boot, r.View)
 	}
 	for _, e := range r.Events {

@@ -195,7 +195,7 @@ func (m *mem) perform() {
 			core := m.core
 			m.g.at(m.g.now+5*time.Millisecond, func() {
 				if m.core == core {
-					m.input(func(c *Core, now Now) { c.Synced(now, res.Seq) })
+					m.input(func(c *Core, now Now) { c.Synced(now, 0, res.Seq) })
 				}
 			})
 		}

@@ -48,7 +48,7 @@ type Performed struct {
 	// left. A hold that ends with this Ready ends at this time: nobody can
 	// have got its permission before.
 	Boot time.Duration
-	// Seq numbers the append; Core.Synced refers to it.
+	// Seq numbers the append, higher than those before; Core.Synced refers to it.
 	Seq uint64
 	// Replicas says for each replica why Append failed there; nil: it did not.
 	Replicas []error

@@ -174,7 +174,7 @@ func (c *Core) nextSession(now Now) {
 			return
 		}
 		for len(y.left) > 0 && c.sameHeads(y.left[0]) {
-			y.reports = append(y.reports, MemberReport{Name: y.names[y.left[0]], InSync: true})
+			y.row(y.left[0]).InSync = true
 			y.left = y.left[1:]
 		}
 		if len(y.left) == 0 {
@@ -270,7 +270,7 @@ func (c *Core) receiveRecon(now Now, from uint64, m wire.Recon) {
 	for _, id := range need {
 		if !c.history.Has(id) && !c.repair.coming[id] {
 			s.needed[id] = true
-			c.wantAt(now, id, from, now.Boot)
+			c.wantNow(now, id, from)
 		}
 	}
 	c.fetch(now)
@@ -281,7 +281,7 @@ func (c *Core) receiveRecon(now Now, from uint64, m wire.Recon) {
 // to it later.
 func (c *Core) refused(now Now) {
 	r := &c.sync
-	if y := r.syncing; y != nil && y.left[0] == r.session.with && y.refused < syncRefusals {
+	if y := r.syncing; y != nil && len(y.left) > 0 && y.left[0] == r.session.with && y.refused < syncRefusals {
 		y.refused++
 		y.again = now.Boot + time.Duration(c.cfg.Rand.Int64N(int64(spread)))
 		r.session = nil
@@ -355,10 +355,7 @@ func (c *Core) endSession(now Now, whole bool) {
 // report notes the outcome with one member of a /sync. One that lacks turns is
 // compared again after it had time to fetch them.
 func (c *Core) report(now Now, y *syncing, s *session, whole bool) {
-	if len(y.reports) == 0 || y.reports[len(y.reports)-1].Name != y.names[s.with] {
-		y.reports = append(y.reports, MemberReport{Name: y.names[s.with]})
-	}
-	rep := &y.reports[len(y.reports)-1]
+	rep := y.row(s.with)
 	rep.Received += s.received
 	rep.InSync = whole && s.have == 0
 	if !rep.InSync && y.tries < syncRetries && c.isHere(s.with) {
@@ -368,6 +365,14 @@ func (c *Core) report(now Now, y *syncing, s *session, whole bool) {
 	}
 	y.tries, y.refused = 0, 0
 	y.left = y.left[1:]
+}
+
+// row is the report on the member that is compared at present.
+func (y *syncing) row(inc uint64) *MemberReport {
+	if n := len(y.reports); n == 0 || y.reports[n-1].Name != y.names[inc] {
+		y.reports = append(y.reports, MemberReport{Name: y.names[inc]})
+	}
+	return &y.reports[len(y.reports)-1]
 }
 
 // isHere tells whether an incarnation has joined and not left.
@@ -412,13 +417,14 @@ func (c *Core) serve(now Now, from uint64, m wire.Recon) {
 func (c *Core) tickSync(now Now) {
 	r := &c.sync
 	if s := r.session; s != nil {
+		asked := len(s.needed)
 		for id := range s.needed { // given up by the repair
 			if _, wanted := c.repair.wants[id]; !wanted && !c.repair.coming[id] && !c.repair.queued[id] {
 				delete(s.needed, id)
 			}
 		}
 		switch {
-		case !c.isHere(s.with):
+		case !c.isHere(s.with), asked > 0 && len(s.needed) == 0 && s.idle > 0: // it gives nothing of what it names
 			c.endSession(now, false)
 		case s.message != nil && now.Boot >= s.due && s.tries >= roundTries:
 			c.endSession(now, false)

@@ -13,6 +13,7 @@ const (
 	maxWanted     = 64   // turns asked for at a time
 	maxBacklog    = 8192 // ids that wait to be asked for; at the bound the rest is left to reconciliation
 	wantTries     = 12
+	wantTurn      = 3                    // tries in vain after which it waits behind those that were not asked for yet
 	wantFirst     = 5 * time.Millisecond // the least wait before the first try
 	wantFirstMost = 25 * time.Millisecond
 	wantAgain     = 60 * time.Millisecond // doubling
@@ -28,6 +29,8 @@ type want struct {
 	from  uint64 // whom to ask first; 0: anybody
 	due   time.Duration
 	tries int
+	row   int // tries since it waited last
+	queue *[]want
 }
 
 // answered is when a turn was sent again last, and to whom (0: everybody).
@@ -46,8 +49,9 @@ type incoming struct {
 type repair struct {
 	wants    map[turn.ID]*want
 	order    []turn.ID        // of wants, oldest first
-	backlog  []want           // not asked for yet
-	queued   map[turn.ID]bool // of backlog
+	urgent   []want           // not asked for yet: those that a reconciliation waits for
+	backlog  []want           // not asked for yet: the others
+	queued   map[turn.ID]bool // of urgent and backlog
 	limit    int              // how many may be asked for at a time
 	awaited  map[turn.ID]bool
 	incoming []incoming // in the Ready that is outstanding, or in the next
@@ -63,7 +67,7 @@ func (r *repair) init() {
 }
 
 // busy tells whether turns are being fetched.
-func (r *repair) busy() bool { return len(r.order) > 0 || len(r.backlog) > 0 }
+func (r *repair) busy() bool { return len(r.order)+len(r.urgent)+len(r.backlog) > 0 }
 
 // receiveTurns takes turns: the permissions that came with them first.
 func (c *Core) receiveTurns(now Now, from uint64, counter uint32, info member.Info, known bool, m wire.Turns) {
@@ -152,22 +156,32 @@ func (c *Core) got(id turn.ID) {
 
 // want asks for a turn after a short random wait, first of from.
 func (c *Core) want(now Now, id turn.ID, from uint64) {
-	span := int64(wantFirstMost - wantFirst)
-	c.wantAt(now, id, from, now.Boot+wantFirst+time.Duration(c.cfg.Rand.Int64N(span)))
-}
-
-func (c *Core) wantAt(now Now, id turn.ID, from uint64, due time.Duration) {
-	r := &c.repair
-	if c.history.Has(id) || r.coming[id] || r.wants[id] != nil || r.queued[id] {
+	if c.repair.queued[id] {
 		return
 	}
-	if len(r.wants) < r.limit {
-		r.wants[id] = &want{id: id, from: from, due: due}
-		r.order = append(r.order, id)
-	} else if len(r.backlog) < maxBacklog {
-		r.backlog = append(r.backlog, want{id: id, from: from})
-		r.queued[id] = true
-	} else {
+	span := int64(wantFirstMost - wantFirst)
+	due := now.Boot + wantFirst + time.Duration(c.cfg.Rand.Int64N(span))
+	c.wantAt(want{id: id, from: from, due: due, queue: &c.repair.backlog})
+}
+
+// wantNow asks for a turn at once, and before others that wait: a
+// reconciliation has found that from has it, which a head or a parent that
+// somebody names need not be true of.
+func (c *Core) wantNow(now Now, id turn.ID, from uint64) {
+	c.wantAt(want{id: id, from: from, due: now.Boot, queue: &c.repair.urgent})
+}
+
+func (c *Core) wantAt(w want) {
+	r := &c.repair
+	switch {
+	case c.history.Has(w.id), r.coming[w.id], r.wants[w.id] != nil:
+	case len(r.wants) < r.limit:
+		r.wants[w.id] = &w
+		r.order = append(r.order, w.id)
+	case len(*w.queue) < maxBacklog:
+		*w.queue = append(*w.queue, w)
+		r.queued[w.id] = true
+	default:
 		c.counts.TooMany++
 	}
 }
@@ -175,26 +189,14 @@ func (c *Core) wantAt(now Now, id turn.ID, from uint64, due time.Duration) {
 // fetch asks for what is due.
 func (c *Core) fetch(now Now) {
 	r := &c.repair
-	for len(r.backlog) > 0 && len(r.wants) < r.limit {
-		w := r.backlog[0]
-		r.backlog = r.backlog[1:]
-		delete(r.queued, w.id)
-		c.wantAt(now, w.id, w.from, now.Boot)
-	}
+	c.endWants(now)
+	c.nextWants(now)
 	var askees []uint64
 	ask := map[uint64][]turn.ID{}
 	lost := false
-	keep := r.order[:0]
 	for _, id := range r.order {
 		w := r.wants[id]
 		if now.Boot < w.due {
-			keep = append(keep, id)
-			continue
-		}
-		if w.tries >= wantTries {
-			delete(r.wants, id)
-			delete(r.awaited, id)
-			c.counts.WantDropped++
 			continue
 		}
 		to := w.from
@@ -204,7 +206,7 @@ func (c *Core) fetch(now Now) {
 		}
 		w.due = now.Boot + min(wantAgain<<w.tries, wantAgainMost)
 		w.tries++
-		keep = append(keep, id)
+		w.row++
 		if to == 0 {
 			continue // nobody is there
 		}
@@ -213,7 +215,6 @@ func (c *Core) fetch(now Now) {
 		}
 		ask[to] = append(ask[to], id)
 	}
-	r.order = keep
 	if lost {
 		r.limit = max(8, r.limit/2)
 	}
@@ -221,6 +222,47 @@ func (c *Core) fetch(now Now) {
 		for ids := range slices.Chunk(ask[to], wire.MaxWant) {
 			c.say(now, to, wire.Want{IDs: ids})
 		}
+	}
+}
+
+// endWants gives up what was asked for in vain too often, and lets what was
+// asked for in vain for a while wait behind the others.
+func (c *Core) endWants(now Now) {
+	r := &c.repair
+	others := len(r.urgent)+len(r.backlog) > 0
+	r.order = slices.DeleteFunc(r.order, func(id turn.ID) bool {
+		w := r.wants[id]
+		switch {
+		case now.Boot < w.due:
+			return false
+		case w.tries >= wantTries:
+			delete(r.awaited, id)
+			c.counts.WantDropped++
+		case w.row >= wantTurn && others:
+			w.row = 0
+			*w.queue = append(*w.queue, *w)
+			r.queued[id] = true
+		default:
+			return false
+		}
+		delete(r.wants, id)
+		return true
+	})
+}
+
+// nextWants lets those that wait be asked for, as far as there is room.
+func (c *Core) nextWants(now Now) {
+	r := &c.repair
+	for len(r.urgent)+len(r.backlog) > 0 && len(r.wants) < r.limit {
+		queue := &r.urgent
+		if len(*queue) == 0 {
+			queue = &r.backlog
+		}
+		w := (*queue)[0]
+		*queue = (*queue)[1:]
+		delete(r.queued, w.id)
+		w.due = now.Boot
+		c.wantAt(w)
 	}
 }
 

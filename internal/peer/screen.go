@@ -4,12 +4,19 @@ import (
 	"slices"
 	"time"
 
+	"github.com/papo-chat/papo/floor"
 	"github.com/papo-chat/papo/internal/turn"
 )
 
 const (
 	recentShown = 20 // restored turns that are shown at start
 	lateFew     = 20 // late turns that are shown as they come
+	// mergeWithin is for how long after somebody came back into the view late
+	// turns are those of the other side of a partition, and not lost ones.
+	mergeWithin = time.Minute
+	// maxParted bounds the keys that went out of the view; at the bound all are
+	// forgotten, and at worst a merge is not told as one.
+	maxParted = 256
 )
 
 // waitingTurn is a turn of the record that is not shown yet.
@@ -26,20 +33,42 @@ type screen struct {
 	last     turn.Item // the highest shown
 	any      bool      // last is set
 	waiting  map[turn.ID]*waitingTurn
-	order    []*waitingTurn // those waiting, by order of turns; bounded by the record
-	changed  bool           // something may be shown now that could not before
-	fetched  bool           // turns were being fetched when it was looked at last
-	next     time.Duration  // the earliest until of those waiting; 0: none waits
-	late     int            // how many of those waiting are late and came by repair
-	merging  time.Duration  // many are: they are shown together, at the latest then; 0: no
-	catching bool           // the first catch-up is not over
+	order    []*waitingTurn    // those waiting, by order of turns; bounded by the record
+	changed  bool              // something may be shown now that could not before
+	fetched  bool              // turns were being fetched when it was looked at last
+	next     time.Duration     // the earliest until of those waiting; 0: none waits
+	late     int               // how many of those waiting are late and came by repair
+	parted   map[turn.Key]bool // who went out of the view
+	met      time.Duration     // when one of them came back last; 0: nobody did
+	merging  time.Duration     // many are: they are shown together, at the latest then; 0: no
+	catching bool              // the first catch-up is not over
 	until    time.Duration
 	unkept   []turn.ID // shown though no replica took them; bounded by maxUnkept
 }
 
 const maxUnkept = 1024
 
-func (s *screen) init() { s.waiting = map[turn.ID]*waitingTurn{} }
+func (s *screen) init() {
+	s.waiting, s.parted = map[turn.ID]*waitingTurn{}, map[turn.Key]bool{}
+}
+
+// parts notes who goes out of the view, and who comes back.
+func (s *screen) parts(now Now, before, after floor.View) {
+	if len(s.parted) >= maxParted {
+		clear(s.parted)
+	}
+	for _, m := range before.Members() {
+		if !after.Has(m) {
+			s.parted[m.Key] = true
+		}
+	}
+	for _, m := range after.Members() {
+		if s.parted[m.Key] {
+			delete(s.parted, m.Key)
+			s.met = now.Boot
+		}
+	}
+}
 
 // restored tells what the disk had.
 func (s *screen) restored(c *Core, now Now) {
@@ -66,11 +95,14 @@ func (s *screen) add(c *Core, now Now, t *turn.Signed, repair bool) {
 	s.order = slices.Insert(s.order, i, w)
 	s.changed, s.next = true, earlier(s.next, w.until)
 	if repair && s.isLate(t) {
-		if s.late++; s.late > lateFew && s.merging == 0 {
+		if s.late++; s.merging == 0 && (s.late > lateFew || s.merges(now)) {
 			s.merging = now.Boot + catchUpLimit
 		}
 	}
 }
+
+// merges tells whether late turns are those of the other side of a partition.
+func (s *screen) merges(now Now) bool { return s.met != 0 && now.Boot < s.met+mergeWithin }
 
 // isLate tells whether a turn that follows t in the order was shown.
 func (s *screen) isLate(t *turn.Signed) bool { return s.any && t.Item().Less(s.last) }
@@ -124,7 +156,8 @@ func (c *Core) showWaiting(now Now, first bool) {
 	}
 	top := c.history.MaxStamp()
 	var show []TurnShown
-	var gaps, merged int
+	var gaps, repaired int
+	merged := false
 	keep := s.order[:0]
 	wait := func(w *waitingTurn, until time.Duration) {
 		keep = append(keep, w)
@@ -162,17 +195,21 @@ func (c *Core) showWaiting(now Now, first bool) {
 		e.Batch = first
 		if late {
 			e.Late, e.Before = true, c.markAfter(id)
-			if w.repair {
-				merged++
-			}
+			merged = merged || w.repair && s.merges(now)
 		} else if !s.any || s.last.Less(w.s.Item()) {
 			s.last, s.any = w.s.Item(), true
 		}
+		if w.repair {
+			repaired++
+		}
 		show = append(show, e)
+	}
+	if !merged {
+		repaired = 0
 	}
 	clear(s.order[len(keep):])
 	s.order = keep
-	c.show(now, show, first, gaps, merged)
+	c.show(now, show, first, gaps, repaired)
 }
 
 // show tells the turns, after a line that sums them up where there are many.

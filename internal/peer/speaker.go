@@ -49,11 +49,12 @@ type hold struct {
 
 // own is a turn of this member that may not be safe or everywhere yet.
 type own struct {
-	id    turn.ID
-	lines []line
-	seq   uint64 // its append
-	said  bool
-	to    map[turn.Key]bool
+	id       turn.ID
+	lines    []line
+	seq      uint64  // its append
+	replicas []error // why it is not in a replica; nil: it is
+	said     bool
+	to       map[turn.Key]bool
 }
 
 // speaker is the own side of the talk: lines that wait, the turn being said,
@@ -68,7 +69,6 @@ type speaker struct {
 	entered time.Duration
 	retry   time.Duration // after a disk that took nothing: when to ask again
 	own     []*own
-	synced  uint64
 }
 
 // Say queues a line to be said. n comes back in its Line events.
@@ -211,8 +211,16 @@ func (c *Core) sendTurn(now Now, say *saying, until time.Duration) {
 		rep := c.wireRep(now, say.rep)
 		m.Rep = &rep
 		if say.inOne = wire.TurnsSize(m) <= wire.MaxPayload; !say.inOne {
-			m.Rep = nil
-			c.sendRep(now, say.rep, nil)
+			// Who enters waits a moment for the turn: it is named as a head, and so
+			// they leave only if it is written down.
+			m.Rep, rep.Heads = nil, []turn.ID{say.turn.ID()}
+			first := len(c.out.Send)
+			for _, part := range wire.SplitGrants(rep) {
+				c.say(now, 0, part)
+			}
+			for i := first; i < len(c.out.Send); i++ {
+				c.out.Send[i].Says = true
+			}
 		}
 	}
 	say.first = len(c.out.Send)
@@ -248,7 +256,7 @@ func (c *Core) said(now Now, res Performed) {
 		return
 	}
 	if say.last {
-		if !left && say.inOne {
+		if !kept || !left && say.inOne {
 			c.sendRep(now, say.rep, nil) // the permissions go alone
 		}
 		c.floor.Left(res.Boot)
@@ -288,28 +296,27 @@ func firstError(errs []error) string {
 func (c *Core) keepOwn(now Now, say *saying, res Performed) {
 	s := &c.speaker
 	c.history.Add(say.turn)
-	o := &own{id: say.turn.ID(), lines: say.lines, seq: res.Seq, to: map[turn.Key]bool{}}
+	o := &own{id: say.turn.ID(), lines: say.lines, seq: res.Seq, replicas: res.Replicas, to: map[turn.Key]bool{}}
 	s.own = append(s.own, o)
-	if len(s.own) > maxUndelivered {
-		if i := slices.IndexFunc(s.own, func(o *own) bool { return o.said }); i >= 0 {
-			s.own = slices.Delete(s.own, i, i+1)
+	for len(s.own) > maxUndelivered {
+		i := slices.IndexFunc(s.own, func(o *own) bool { return o.said })
+		if i < 0 {
+			break
 		}
+		s.own = slices.Delete(s.own, i, i+1)
 	}
 	for _, l := range say.lines {
 		c.event(Line{At: At(now.Boot), N: l.n, State: LineSent, Turn: o.id, Line: l.id})
 	}
 	c.screen.add(c, now, say.turn, false)
-	if o.seq <= s.synced {
-		c.safe(now, o)
-	}
 }
 
-// Synced tells that every append up to seq is fsynced in at least one replica.
-func (c *Core) Synced(now Now, seq uint64) {
+// Synced tells that a replica is fsynced: what it took in every append up to seq
+// is safe there.
+func (c *Core) Synced(now Now, replica int, seq uint64) {
 	c.clock(now)
-	c.speaker.synced = max(c.speaker.synced, seq)
 	for _, o := range c.speaker.own {
-		if o.seq <= seq {
+		if o.seq <= seq && replica < len(o.replicas) && o.replicas[replica] == nil {
 			c.safe(now, o)
 		}
 	}
