@@ -3,6 +3,7 @@ package peer
 import (
 	"crypto/ed25519"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/papo-chat/papo/floor"
@@ -129,8 +130,14 @@ func New(cfg Config, now Now) *Core {
 	for _, l := range cfg.Unsent {
 		c.speaker.queue = append(c.speaker.queue, line{id: l.ID, text: l.Text})
 	}
+	waits := make(map[turn.LineID]bool, len(cfg.Unsent))
+	for _, l := range cfg.Unsent {
+		waits[l.ID] = true
+	}
 	for _, s := range cfg.Turns {
-		c.dropSaid(now, s)
+		if slices.ContainsFunc(s.Turn().LineIDs, func(id turn.LineID) bool { return waits[id] }) {
+			c.dropSaid(now, s)
+		}
 	}
 	if n := len(c.speaker.queue); n > 0 {
 		c.event(Notice{At: At(now.Boot), Code: CodeOldLine, Count: n})

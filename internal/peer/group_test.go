@@ -330,7 +330,7 @@ func TestThreeTalk(t *testing.T) {
 }
 
 func TestTalkUnderLoss(t *testing.T) {
-	for seed := range uint64(20) {
+	for seed := range few(20, 8) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			g := newGroup(t, seed, "ana", "bia", "caio", "davi", "eva")
 			g.links(func(int, int) memnet.Faults {
@@ -476,7 +476,7 @@ func TestCrashAfterAppendSaysNothingTwice(t *testing.T) {
 // What was typed while joining is not said past the group that is about to
 // take the newcomer in.
 func TestNewcomerWaitsForTheGroup(t *testing.T) {
-	for seed := range uint64(20) {
+	for seed := range few(20, 2) {
 		g := newGroup(t, seed, "ana", "bia", "caio")
 		caio := g.ms[2]
 		caio.dead = true
