@@ -101,6 +101,7 @@ type Core struct {
 	joined     time.Duration         // quiet is over since; 0: not yet, or told
 	started    bool                  // Started was told, by this incarnation
 	met        map[floor.Member]bool // those told as being here; as many as the membership knows
+	told       []floor.Member        // the view as it was told last
 	heardOther bool
 	verbose    bool
 
@@ -362,6 +363,7 @@ func (c *Core) tellStarted(now Now) {
 	for _, m := range c.floor.View().Members() {
 		c.met[m] = true
 	}
+	c.told = c.floor.View().Members()
 	c.event(Started{
 		At: At(now.Boot), Name: c.cfg.Name, Member: c.key, Incarnation: c.self.Incarnation, Group: c.cfg.Address,
 		Room: c.cfg.Room, Interfaces: c.cfg.Interfaces, View: c.View(), Open: c.cfg.Open,

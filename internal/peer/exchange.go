@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"slices"
 	"time"
 
 	"github.com/papo-chat/papo/floor"
@@ -83,21 +84,33 @@ func (c *Core) settledPrint(s uint64) [16]byte {
 	return reconcile.Fingerprint(c.history, 0, c.history.Index(turn.Item{Stamp: s + 1}))
 }
 
-// tellPeer tells a change of what is thought of another member.
+// tellPeer tells a change of what is thought of another member. One that has
+// left may be in the view of the leader for a moment longer: it is left out.
 func (c *Core) tellPeer(now Now, i member.Info, s PeerState, bye bool) {
-	c.event(Peer{At: At(now.Boot), Name: c.names.shown(i.Name, i.Member.Key), Member: i.Member.Key, State: s, Bye: bye, View: c.View()})
+	c.told = slices.DeleteFunc(slices.Clone(c.floor.View().Members()), func(m floor.Member) bool {
+		return s == PeerLeft && m == i.Member
+	})
+	c.event(Peer{
+		At: At(now.Boot), Name: c.names.shown(i.Name, i.Member.Key), Member: i.Member.Key, State: s, Bye: bye, View: c.namesOf(c.told),
+	})
 }
 
-// tellJoined tells who is in the view for the first time. Those who were there
-// when this member began to take part are told by Started.
+// tellJoined tells who is in the view for the first time, and who is in it
+// again after an event showed a view without it. Those who were there when this
+// member began to take part are told by Started.
 func (c *Core) tellJoined(now Now) {
 	if !c.started {
 		return
 	}
 	for _, m := range c.floor.View().Members() {
-		if i, ok := c.members.Lookup(m.Incarnation); ok && m != c.self && !c.met[m] {
+		i, ok := c.members.Lookup(m.Incarnation)
+		switch {
+		case !ok || m == c.self:
+		case !c.met[m]:
 			c.met[m] = true
 			c.tellPeer(now, i, PeerJoined, false)
+		case !slices.Contains(c.told, m):
+			c.tellPeer(now, i, PeerLetIn, false)
 		}
 	}
 }

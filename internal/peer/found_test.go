@@ -3,6 +3,7 @@ package peer
 import (
 	"crypto/ed25519"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -344,5 +345,42 @@ func TestSessionThatBringsNothingEnds(t *testing.T) {
 	}
 	if rounds == 0 || ana.core.sync.session == first {
 		t.Errorf("after %d rounds and ten minutes the session goes on", rounds)
+	}
+}
+
+// Who follows the events knows the view: the last that told one told the one
+// that there is, however the view went to and fro.
+func TestEventsTellTheView(t *testing.T) {
+	for seed := range uint64(40) {
+		g := newGroup(t, seed, "ana", "bia", "caio", "davi")
+		for range 40 {
+			if m := g.ms[g.rng.IntN(len(g.ms))]; g.rng.IntN(2) == 0 {
+				m.paused = g.now + time.Duration(g.rng.Int64N(int64(1300*time.Millisecond)))
+			} else {
+				deaf := g.rng.IntN(len(g.ms) + 1)
+				g.links(func(from, to int) memnet.Faults {
+					f := near
+					f.Cut = to == deaf
+					return f
+				})
+			}
+			g.pass(time.Duration(g.rng.Int64N(int64(time.Second))))
+		}
+		g.links(func(int, int) memnet.Faults { return near })
+		g.pass(4 * time.Second)
+		for _, m := range g.ms {
+			var told []string
+			for _, e := range m.events {
+				switch e := e.(type) {
+				case Started:
+					told = e.View
+				case Peer:
+					told = e.View
+				}
+			}
+			if !slices.Equal(told, m.core.View()) {
+				t.Errorf("seed %d: %s was told last of the view %v, and it is %v", seed, m.name, told, m.core.View())
+			}
+		}
 	}
 }
