@@ -384,3 +384,36 @@ func TestEventsTellTheView(t *testing.T) {
 		}
 	}
 }
+
+// Two that lack the same turn do not go on asking each other for it.
+func TestTwoThatLackATurnAskOthersToo(t *testing.T) {
+	g := newGroup(t, 1, "ana", "bia", "caio")
+	g.pass(3 * time.Second)
+	ana := g.ms[0]
+	silence := func(loss float64) {
+		g.links(func(from, _ int) memnet.Faults {
+			f := near
+			if from == ana.i {
+				f.Loss = loss
+			}
+			return f
+		})
+	}
+	ana.say("from now on she keeps the permissions")
+	g.pass(20 * time.Millisecond)
+	silence(1)
+	ana.say("nobody hears this")
+	g.pass(20 * time.Millisecond)
+	silence(0)
+	ana.say("and this shows that it is missing")
+	g.pass(time.Millisecond)
+	silence(1) // while she is asked first
+	g.pass(40 * time.Millisecond)
+	silence(0)
+	g.pass(500 * time.Millisecond)
+	for _, m := range g.ms {
+		if got := len(m.texts()); got != 3 {
+			t.Errorf("%s has %d lines, want 3", m.name, got)
+		}
+	}
+}

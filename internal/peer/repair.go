@@ -17,7 +17,7 @@ const (
 	wantFirst     = 5 * time.Millisecond // the least wait before the first try
 	wantFirstMost = 25 * time.Millisecond
 	wantAgain     = 60 * time.Millisecond // doubling
-	wantAgainMost = time.Second
+	wantAgainMost = 300 * time.Millisecond
 	answeredKept  = 512                   // ids whose last answer is remembered
 	answerOnce    = 30 * time.Millisecond // within it a second asker is answered by multicast
 	maxIncoming   = 4096                  // turns on their way to the disk
@@ -26,7 +26,7 @@ const (
 // want is a turn that this member lacks.
 type want struct {
 	id    turn.ID
-	from  uint64 // whom to ask first; 0: anybody
+	from  uint64 // whom to ask first, then who was asked last; 0: anybody
 	due   time.Duration
 	tries int
 	row   int // tries since it waited last
@@ -203,6 +203,7 @@ func (c *Core) fetch(now Now) {
 		if w.tries > 0 || to == 0 {
 			lost = lost || w.tries > 0
 			to = c.someone(w.from)
+			w.from = to
 		}
 		w.due = now.Boot + min(wantAgain<<w.tries, wantAgainMost)
 		w.tries++
