@@ -277,7 +277,7 @@ func (c *Core) receiveBeat(now Now, from uint64, counter uint32, info member.Inf
 	for _, h := range b.Heads {
 		c.want(now, h, from)
 	}
-	if !b.Gaps {
+	if b.Gaps == 0 || b.Gaps == c.history.Gaps() {
 		c.checkDelivered(now, info.Member.Key, b.Heads)
 	}
 	c.compareSettled(now, from, b)

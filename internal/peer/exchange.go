@@ -57,7 +57,7 @@ func (c *Core) beat(now Now, b wire.Beat) wire.Beat {
 		b.Activity, b.TS = wire.Asking, ts
 	}
 	b.Heads = c.newestHeads(wire.MaxBeatHeads)
-	b.Gaps = len(c.history.Missing(1)) > 0
+	b.Gaps = c.history.Gaps()
 	if s := c.settledStamp(now); s > 0 {
 		b.SettledStamp, b.Settled = s, c.settledPrint(s)
 	}

@@ -417,3 +417,33 @@ func TestTwoThatLackATurnAskOthersToo(t *testing.T) {
 		}
 	}
 }
+
+// A turn with a parent that nobody has, which anybody can sign, leaves no doubt for
+// ever: what is said after it is delivered, and the members are in sync.
+func TestAGapThatNobodyCanFill(t *testing.T) {
+	g := newGroup(t, 1, "ana", "bia")
+	ana, bia := g.ms[0], g.ms[1]
+	g.pass(3 * time.Second)
+	s, err := turn.Sign(turn.GroupID{9}, turn.Turn{
+		Version: turn.Version, Name: "eve", Stamp: 5, Parents: []turn.ID{{1}}, LineIDs: []turn.LineID{{1}}, Texts: []string{"gap"},
+	}, ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ana.tell(bia, bia.core.counter+1, wire.Turns{Turns: [][]byte{s.Bytes()}}) // bia gets it by repair
+	g.pass(20 * time.Second)
+	ana.say("delivered?")
+	g.pass(2 * time.Second)
+	if n := len(ana.core.history.Missing(9)); n != 1 {
+		t.Fatalf("%d gaps, want the one that is meant", n)
+	}
+	if !slices.ContainsFunc(ana.events, func(e Event) bool { d, ok := e.(Delivered); return ok && d.To == 1 }) {
+		t.Error("not told as delivered")
+	}
+	if !ana.core.sync.inSync[bia.core.self.Incarnation] {
+		t.Error("not in sync")
+	}
+	if r := g.reconciled(ana, 5*time.Second); !r.Consistent {
+		t.Errorf("%+v", r.Members)
+	}
+}

@@ -57,7 +57,7 @@ func nonsense(r *rand.Rand, g *group, to *mem) wire.Message {
 	switch r.IntN(13) {
 	case 0:
 		m := wire.Beat{
-			Interval: time.Duration(r.IntN(60000)) * time.Millisecond, Quiet: r.IntN(2) == 0, Gaps: r.IntN(2) == 0,
+			Interval: time.Duration(r.IntN(60000)) * time.Millisecond, Quiet: r.IntN(2) == 0, Gaps: r.Uint64N(3),
 			Activity: wire.Activity(r.IntN(3)), TS: number(), Left: time.Hour, View: view, Leader: inc(),
 			Heads: ids(r.IntN(5)), SettledStamp: number(),
 		}

@@ -61,7 +61,7 @@ type backOff struct {
 // told is what a member's newest heartbeat says of its record.
 type told struct {
 	heads []turn.ID
-	gaps  bool
+	gaps  uint64
 }
 
 // syncing is a /sync: a session with each member of the view.
@@ -103,7 +103,7 @@ func (c *Core) compareSettled(now Now, from uint64, b wire.Beat) {
 		r.init()
 	}
 	r.told[from] = told{b.Heads, b.Gaps}
-	same := !b.Gaps
+	same := b.Gaps == c.history.Gaps()
 	for _, h := range b.Heads {
 		same = same && c.history.Has(h)
 	}
@@ -202,10 +202,10 @@ func (c *Core) nextSession(now Now) {
 }
 
 // sameHeads tells whether a member's newest heartbeat proves that it has this
-// very record: equal heads, and no gap on either side.
+// very record: equal heads, and equal gaps.
 func (c *Core) sameHeads(inc uint64) bool {
 	t, ok := c.sync.told[inc]
-	return ok && !t.gaps && len(c.history.Missing(1)) == 0 && slices.Equal(t.heads, c.history.Heads())
+	return ok && t.gaps == c.history.Gaps() && slices.Equal(t.heads, c.history.Heads())
 }
 
 // begin opens a session. Newest stamps come first: the window [newest -

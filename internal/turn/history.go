@@ -16,7 +16,7 @@ import (
 //  1. index has exactly the items of turns.
 //  2. heads are the turns that no stored turn names as parent.
 //  3. wanted has exactly the parents that are named and not stored, each with the
-//     turns that name it; missing has each of them once.
+//     turns that name it; missing has each of them once, gaps the sum of all.
 //  4. A turn is Pending while one of its parents is wanted. All else that Shown
 //     says is a function of the turn and its parents.
 //
@@ -29,6 +29,8 @@ type History struct {
 	sorted  []ID // the heads by id; nil: to be made again
 	wanted  map[ID][]ID
 	missing []ID // in the order of becoming so; those no longer wanted go later
+	gaps    sum  // of the hashes of what is wanted
+	parents []ID // for the next turn; nil: to be chosen again
 }
 
 // stored is a turn and what is known of it.
@@ -64,6 +66,7 @@ func (h *History) Add(s *Signed) (added bool, resolved []ID) {
 		t.gaps++
 		if _, known := h.wanted[p]; !known {
 			h.missing = append(h.missing, p)
+			h.gaps = h.gaps.plus(gapOf(p))
 		}
 		h.wanted[p] = append(h.wanted[p], s.id)
 	}
@@ -73,6 +76,7 @@ func (h *History) Add(s *Signed) (added bool, resolved []ID) {
 	}
 	h.turns[s.id] = t
 	h.index.insert(s.Item())
+	h.parents = nil
 
 	children, wanted := h.wanted[s.id]
 	if !wanted {
@@ -81,6 +85,7 @@ func (h *History) Add(s *Signed) (added bool, resolved []ID) {
 		return true, resolved
 	}
 	delete(h.wanted, s.id)
+	h.gaps = h.gaps.minus(gapOf(s.id))
 	h.forget()
 	for _, c := range children {
 		child := h.turns[c]

@@ -39,24 +39,33 @@ func (h *History) reach() int {
 // ParentsForNext gives the parents for the next turn, by id: the last MaxParents
 // heads of the order that are within reach (see MaxStamp). A turn with the highest
 // stamp within reach is always one of them, even if it is no head because a turn
-// that breaks the rules names it.
+// that breaks the rules names it. It looks at all heads, once after each Add.
 func (h *History) ParentsForNext() []ID {
+	if h.parents == nil {
+		h.parents = h.chooseParents()
+	}
+	return slices.Clone(h.parents)
+}
+
+func (h *History) chooseParents() []ID {
 	n := h.reach()
 	if n == 0 {
 		return nil
 	}
-	last := h.At(n - 1)
-	items := []Item{last}
+	items := make([]Item, 1, MaxParents+1) // the last in the order, that first
+	items[0] = h.At(n - 1)
 	for id := range h.heads {
 		it := h.turns[id].body.Item()
-		if it.Less(last) {
-			items = append(items, it)
+		if !it.Less(items[0]) || len(items) == MaxParents && it.Less(items[MaxParents-1]) {
+			continue
 		}
+		i, _ := slices.BinarySearchFunc(items, it, func(a, b Item) int { return b.Compare(a) })
+		items = slices.Insert(items, i, it)
+		items = items[:min(len(items), MaxParents)]
 	}
-	slices.SortFunc(items, func(a, b Item) int { return b.Compare(a) })
-	out := make([]ID, 0, MaxParents)
-	for _, it := range items[:min(len(items), MaxParents)] {
-		out = append(out, it.ID)
+	out := make([]ID, len(items))
+	for i, it := range items {
+		out[i] = it.ID
 	}
 	slices.SortFunc(out, func(a, b ID) int { return bytes.Compare(a[:], b[:]) })
 	return out

@@ -91,9 +91,8 @@ func (r *reader) hello() Message {
 
 func (r *reader) beat() Message {
 	var m Beat
-	flags := r.flags(beatQuiet | beatAsking | beatHolding | beatGaps)
+	flags := r.flags(beatQuiet | beatAsking | beatHolding)
 	m.Quiet = flags&beatQuiet != 0
-	m.Gaps = flags&beatGaps != 0
 	switch flags & (beatAsking | beatHolding) {
 	case beatAsking:
 		m.Activity = Asking
@@ -109,6 +108,7 @@ func (r *reader) beat() Message {
 	m.Leader = r.uint64()
 	m.SettledStamp = r.uint64()
 	copy(m.Settled[:], r.take(len(m.Settled)))
+	m.Gaps = r.uint64()
 	m.Heads = r.ids(0, MaxBeatHeads)
 	n := r.count(0, MaxHeard)
 	inView := r.uint64()

@@ -15,7 +15,6 @@ const (
 	beatQuiet     = 1 << 0
 	beatAsking    = 1 << 1
 	beatHolding   = 1 << 2
-	beatGaps      = 1 << 3
 	repHandOver   = 1 << 0
 	turnsRep      = 1 << 0
 	reconResponse = 1 << 0
@@ -58,8 +57,7 @@ func (m Beat) appendBody(dst []byte) ([]byte, error) {
 	}
 	dst = append(dst, bit(m.Quiet, beatQuiet)|
 		bit(m.Activity == Asking, beatAsking)|
-		bit(m.Activity == Holding, beatHolding)|
-		bit(m.Gaps, beatGaps))
+		bit(m.Activity == Holding, beatHolding))
 	dst = binary.BigEndian.AppendUint16(dst, uint16(millis(m.Interval, math.MaxUint16)))
 	dst = binary.BigEndian.AppendUint64(dst, m.TS)
 	dst = binary.BigEndian.AppendUint32(dst, uint32(millis(m.Left, math.MaxUint32)))
@@ -67,6 +65,7 @@ func (m Beat) appendBody(dst []byte) ([]byte, error) {
 	dst = binary.BigEndian.AppendUint64(dst, m.Leader)
 	dst = binary.BigEndian.AppendUint64(dst, m.SettledStamp)
 	dst = append(dst, m.Settled[:]...)
+	dst = binary.BigEndian.AppendUint64(dst, m.Gaps)
 	dst = appendIDs(dst, m.Heads)
 	dst = append(dst, byte(len(m.Heard)))
 	var inView uint64

@@ -53,9 +53,6 @@ const (
 type Beat struct {
 	Interval time.Duration // ms on the wire: how often its sender beats at present
 	Quiet    bool
-	// Gaps tells that its sender lacks a turn that one of its turns names as
-	// parent: then a head does not say that it has what comes before.
-	Gaps     bool
 	Activity Activity
 	TS       uint64        // asking or holding: the Lamport time of the request
 	Left     time.Duration // ms on the wire
@@ -67,6 +64,9 @@ type Beat struct {
 	// [0, SettledStamp].
 	SettledStamp uint64
 	Settled      [16]byte
+	// Gaps is turn.History's fingerprint of what its sender lacks before its
+	// heads; 0: nothing.
+	Gaps uint64
 }
 
 // Req asks for the floor.

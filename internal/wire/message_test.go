@@ -47,6 +47,7 @@ func samples() []Message {
 			Heads:        rep.Heads,
 			SettledStamp: 70,
 			Settled:      [16]byte{0x99, 0x88, 15: 0x77},
+			Gaps:         0xe1e2030405060708,
 		},
 		Beat{Interval: 250 * time.Millisecond, Activity: Holding, TS: 8, Left: 90 * time.Second},
 		Req{TS: 7, K: 2, View: rep.View},

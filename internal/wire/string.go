@@ -24,8 +24,8 @@ func (m Beat) String() string {
 	if m.Quiet {
 		s.WriteString(" quiet")
 	}
-	if m.Gaps {
-		s.WriteString(" gaps")
+	if m.Gaps != 0 {
+		fmt.Fprintf(&s, " gaps=%04x", m.Gaps>>48)
 	}
 	if m.Activity != Idle {
 		fmt.Fprintf(&s, " %v ts=%d", m.Activity, m.TS)

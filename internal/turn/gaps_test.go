@@ -1,0 +1,75 @@
+package turn
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// Of two members that have parts of the same turns: equal heads and equal gaps mean
+// equal records, and a head told with no gaps, or with the looker's own, proves what
+// Delivered says of it.
+func TestGapsProve(t *testing.T) {
+	equal, headsOnly, sameGaps := 0, 0, 0
+	for seed := range uint64(3000) {
+		rng := rand.New(rand.NewPCG(seed, 5))
+		all := randomDAG(t, rng, 12)
+		var hs [2]*History
+		for i := range hs {
+			hs[i] = NewHistory()
+			for _, j := range rng.Perm(len(all)) {
+				if rng.IntN(8) > 0 {
+					hs[i].Add(all[j])
+				}
+			}
+		}
+		a, b := hs[0], hs[1]
+		if (a.Gaps() == b.Gaps()) != slices.Equal(sortedMissing(a), sortedMissing(b)) {
+			t.Fatalf("seed %d: gaps %x of %v and %x of %v", seed, a.Gaps(), sortedMissing(a), b.Gaps(), sortedMissing(b))
+		}
+		same := slices.Collect(a.Range(Item{}, Item{Stamp: 1 << 63}))
+		other := slices.Collect(b.Range(Item{}, Item{Stamp: 1 << 63}))
+		switch {
+		case !slices.Equal(a.Heads(), b.Heads()):
+		case a.Gaps() != b.Gaps():
+			headsOnly++
+		case !slices.Equal(same, other):
+			t.Fatalf("seed %d: heads and gaps are equal, the records are not", seed)
+		default:
+			equal++
+		}
+		if b.Gaps() != 0 && b.Gaps() != a.Gaps() {
+			continue
+		}
+		if b.Gaps() != 0 {
+			sameGaps++
+		}
+		for _, it := range same {
+			if a.Delivered(b.Heads(), it.ID) && !b.Has(it.ID) {
+				t.Fatalf("seed %d: %v is not delivered", seed, it.ID)
+			}
+		}
+	}
+	if equal < 20 || headsOnly < 20 || sameGaps < 20 {
+		t.Errorf("equal records %d times, equal heads alone %d times, equal gaps %d times: too few", equal, headsOnly, sameGaps)
+	}
+}
+
+func sortedMissing(h *History) []ID {
+	ids := h.Missing(1 << 20)
+	slices.SortFunc(ids, func(a, b ID) int { return bytes.Compare(a[:], b[:]) })
+	return ids
+}
+
+// BenchmarkParentsForNext is what each heartbeat and reply asks, while somebody has
+// signed 20,000 turns that nobody follows.
+func BenchmarkParentsForNext(b *testing.B) {
+	h := NewHistory()
+	for i := range 20000 {
+		h.Add(unsignedKind(b, KindChat, 5, uint64(i)))
+	}
+	for b.Loop() {
+		h.ParentsForNext()
+	}
+}
