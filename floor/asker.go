@@ -60,6 +60,7 @@ func (f *Floor) request(now time.Duration, to, asked []Member) {
 	for _, m := range asked {
 		t := f.targets[m]
 		t.last = now
+		t.vain++
 		if t.step == 0 {
 			t.step = resendFirst
 		} else {
@@ -271,6 +272,9 @@ func (f *Floor) receiveWait(now time.Duration, from Member, n uint32, w Wait) {
 	if f.permits(from, now) {
 		return // it has replied since
 	}
+	t := f.targets[from]
+	t.vain = 0
+	f.targets[from] = t
 	f.waits[from] = wait{n: n, until: now + waitFresh, place: int(w.Place), why: w.Why}
 	f.rank(now)
 	f.tell(now, Event{Kind: Waited, Who: from, Why: w.Why, Place: int(w.Place), Left: w.Left})
@@ -366,10 +370,8 @@ func (f *Floor) mayEnter(now time.Duration) bool {
 	if f.entry != f.view.hash && !f.without.has(noF1) { // F1
 		return false
 	}
-	for m, g := range f.grants { // F3
-		if now < g.until && !f.view.Has(m) && !f.without.has(noF3) {
-			return false
-		}
+	if len(f.Outstanding(now)) > 0 && !f.without.has(noF3) { // F3
+		return false
 	}
 	if f.without.has(enterOnTimeout) && now-f.began > time.Second {
 		return true

@@ -58,6 +58,7 @@ type target struct {
 	last time.Duration // when it was asked last
 	step time.Duration // how long after that it is asked again, if it is silent
 	soon bool          // its reply was nearly over when it came: it is asked at once, even in a hold
+	vain int           // sendings since it last gave a REP or a WAIT
 }
 
 // wait is a WAIT that counts.
@@ -256,6 +257,33 @@ func (f *Floor) Missing(now time.Duration) []Member {
 			ms = append(ms, m)
 		}
 	}
+	return ms
+}
+
+// Ignored returns the members that were sent the present request n times or more
+// and gave neither REP nor WAIT since. A member that follows the protocol, and
+// has this view, does so only if it takes another for this member: somebody else
+// sent in its name.
+func (f *Floor) Ignored(n int) []Member {
+	var ms []Member
+	for _, m := range f.view.members {
+		if f.state == asking && f.targets[m].vain >= n {
+			ms = append(ms, m)
+		}
+	}
+	return ms
+}
+
+// Outstanding returns the members outside of the view that have a live
+// permission of this one: by F3 it does not enter before they end.
+func (f *Floor) Outstanding(now time.Duration) []Member {
+	var ms []Member
+	for m, g := range f.grants {
+		if now < g.until && !f.view.Has(m) {
+			ms = append(ms, m)
+		}
+	}
+	slices.SortFunc(ms, Member.compare)
 	return ms
 }
 

@@ -39,6 +39,9 @@ func (m *Membership) countsOn(now time.Duration, p *peer) bool {
 // confirm takes p's word that it heard this incarnation at a counter. It is
 // false if that counter is not fresh.
 func (m *Membership) confirm(now time.Duration, p *peer, counter uint32) bool {
+	if counter > m.sent.last {
+		m.events = append(m.events, Misused{p.Member})
+	}
 	t, ok := m.sent.noted(counter)
 	if !ok || !within(now, t, 2*m.suspect(p)) {
 		return false

@@ -61,6 +61,11 @@ type Full struct{ On bool }
 // of a copied data directory, and that it is this member that must exit.
 type Copied struct{ Other floor.Member }
 
+// Misused tells that another heard from this very incarnation a counter that it
+// never sent: somebody of the group sent in its name. (Or the other lies.) What it
+// sends below that counter will be taken for a repetition.
+type Misused struct{ By floor.Member }
+
 func (Joined) event()    {}
 func (Suspected) event() {}
 func (Recovered) event() {}
@@ -69,3 +74,4 @@ func (LeftOut) event()   {}
 func (LetIn) event()     {}
 func (Full) event()      {}
 func (Copied) event()    {}
+func (Misused) event()   {}

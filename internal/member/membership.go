@@ -76,6 +76,7 @@ type Membership struct {
 
 	selfOut     time.Duration // in nobody's view since; never: in somebody's
 	selfOutTold bool
+	unheard     time.Duration // since when it hears others and none hears it; never: not so
 
 	out    []Out
 	events []Event
@@ -109,6 +110,7 @@ func New(cfg Config, now time.Duration) *Membership {
 		sent:    counterLog{every: 10 * time.Millisecond, limit: 1024},
 		pace:    pacer{last: never, regular: now, extra: never},
 		selfOut: never,
+		unheard: never,
 	}
 	m.sendHello(0, true)
 	return m
@@ -398,11 +400,6 @@ func (m *Membership) Peers() []Info {
 	return infos
 }
 
-// Alone tells that nobody else is there.
-func (m *Membership) Alone() bool {
-	return !slices.ContainsFunc(m.others.byKey, func(p *peer) bool { return p.joined })
-}
-
 // Full tells whether this member stays quiet because the group is full.
 func (m *Membership) Full() bool { return m.full }
 
@@ -414,6 +411,10 @@ func (m *Membership) Full() bool { return m.full }
 func (m *Membership) Settling() bool {
 	return slices.ContainsFunc(m.others.byKey, func(p *peer) bool { return p.out != never && !p.outTold })
 }
+
+// Unheard returns since when this member hears others that are not quiet, and
+// none that it hears confirms that it hears this one. False: it is not so.
+func (m *Membership) Unheard() (since time.Duration, ok bool) { return m.unheard, m.unheard != never }
 
 // Stats returns what was counted so far.
 func (m *Membership) Stats() Stats { return m.stats }

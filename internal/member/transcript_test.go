@@ -132,7 +132,7 @@ func (tr *transcript) command(t *testing.T, d *datadriven.TestData) string {
 		}
 		return tr.text()
 	case "state":
-		return fmt.Sprintf("view %s alone=%v full=%v settling=%v %+v\n", showView(tr.m.View()), tr.m.Alone(), tr.m.Full(), tr.m.Settling(), tr.m.Stats())
+		return fmt.Sprintf("view %s alone=%v full=%v settling=%v %+v\n", showView(tr.m.View()), len(tr.m.Peers()) == 0, tr.m.Full(), tr.m.Settling(), tr.m.Stats())
 	default:
 		tr.counters[from]++
 		counter := number("count", tr.counters[from])
@@ -268,6 +268,8 @@ func showEvent(e Event) string {
 		return fmt.Sprintf("let-in %s self=%v", who(e.Who), e.Self)
 	case Full:
 		return fmt.Sprintf("full on=%v", e.On)
+	case Misused:
+		return fmt.Sprintf("misused, says %c", e.By.Key[0])
 	case Copied:
 		return "copied by " + nameOf(e.Other.Incarnation)
 	}

@@ -35,6 +35,7 @@ func (m *Membership) choose(now time.Duration) {
 		m.pace.soon(now)
 	}
 	m.noteLeftOut(now)
+	m.noteUnheard(now)
 }
 
 // follow returns the view of the lowest member that leads this one.
@@ -69,10 +70,7 @@ func (m *Membership) viewOf(p *peer) (floor.View, bool) {
 			members = append(members, m.self)
 		default:
 			o := m.others.byID[h.Incarnation]
-			if o == nil {
-				return floor.View{}, false
-			}
-			if !o.known {
+			if o == nil || !o.known {
 				return floor.View{}, false
 			}
 			members = append(members, o.Member)
@@ -211,6 +209,23 @@ func (m *Membership) noteLeftOut(now time.Duration) {
 	if !m.selfOutTold && !within(now, m.selfOut, m.leftOutAfter()) {
 		m.selfOutTold = true
 		m.events = append(m.events, LeftOut{Who: m.info(), Self: true})
+	}
+}
+
+// noteUnheard keeps track of Unheard.
+func (m *Membership) noteUnheard(now time.Duration) {
+	somebody, heard := false, m.isQuiet()
+	for _, p := range m.others.byKey {
+		if p.live && p.hasBeat && !p.twin {
+			somebody = somebody || !p.quiet
+			heard = heard || within(now, p.confirmed, m.suspect(p))
+		}
+	}
+	switch {
+	case !somebody || heard:
+		m.unheard = never
+	case m.unheard == never:
+		m.unheard = now
 	}
 }
 

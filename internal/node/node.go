@@ -25,6 +25,11 @@ const inboxSize = 4096
 // done: one write and one turn for many.
 const batch = 64
 
+const (
+	failedAgain = 10 * time.Minute // before the same network error is told again
+	maxFailing  = 16               // network errors that are told; a machine has few
+)
+
 // Transport carries datagrams: udp, or memnet in tests.
 type Transport interface {
 	Start(deliver func(from string, b []byte), fail func(error))
@@ -71,6 +76,7 @@ type Node struct {
 	queue  *eventQueue
 	sync   *syncer
 	inbox  chan opened
+	errs   chan string
 	orders chan func(peer.Now)
 	done   chan struct{}
 	pool   sync.Pool
@@ -81,15 +87,16 @@ type Node struct {
 	foreign, forged, repeated, overflow atomic.Uint64
 
 	sealed  []byte
-	reports bool // a comparison of the replicas runs
-	lastErr string
+	reports bool                     // a comparison of the replicas runs
+	failing map[string]time.Duration // when each network error was told; bounded by maxFailing
 }
 
 // New starts a member. Run must be called next.
 func New(cfg Config) *Node {
 	n := &Node{
-		cfg: cfg, queue: newEventQueue(), inbox: make(chan opened, inboxSize),
+		cfg: cfg, queue: newEventQueue(), inbox: make(chan opened, inboxSize), errs: make(chan string, 1),
 		orders: make(chan func(peer.Now), 256), done: make(chan struct{}), window: seal.NewWindow(),
+		failing: map[string]time.Duration{},
 	}
 	n.pool.New = func() any { b := make([]byte, 0, seal.MaxDatagram); return &b }
 	unsent := make([]peer.QueuedLine, 0, len(cfg.Restored.Unsent))
@@ -159,6 +166,8 @@ func (n *Node) Run(ctx context.Context) error {
 			n.take(p)
 		case order := <-n.orders:
 			order(n.cfg.Clock.Now())
+		case text := <-n.errs:
+			n.tellFailed(n.cfg.Clock.Now(), text)
 		case <-timer.C:
 			n.core.Tick(n.cfg.Clock.Now())
 		case <-quit:
@@ -285,15 +294,22 @@ func (n *Node) Drops() Drops {
 	return Drops{n.foreign.Load(), n.forged.Load(), n.repeated.Load(), n.overflow.Load()}
 }
 
-// failed tells of a network error that ends nothing; the same one in a row is
-// told once.
+// failed takes note of a network error that ends nothing. It never waits: one
+// that comes while another is to be told is dropped.
 func (n *Node) failed(err error) {
-	n.order(func(now peer.Now) {
-		if text := err.Error(); text != n.lastErr {
-			n.lastErr = text
-			n.core.Tell(now, peer.Notice{At: peer.At(now.Boot), Code: peer.CodeNetwork, Text: text})
-		}
-	})
+	select {
+	case n.errs <- err.Error():
+	default:
+	}
+}
+
+// tellFailed tells of a network error, each once in a while.
+func (n *Node) tellFailed(now peer.Now, text string) {
+	if at, ok := n.failing[text]; ok && now.Boot < at+failedAgain || !ok && len(n.failing) >= maxFailing {
+		return
+	}
+	n.failing[text] = now.Boot
+	n.core.Tell(now, peer.Notice{At: peer.At(now.Boot), Code: peer.CodeNetwork, Text: text})
 }
 
 func (n *Node) synced(replica int, upto uint64, err error) {

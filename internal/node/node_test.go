@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -296,5 +297,39 @@ func BenchmarkHandOver(b *testing.B) {
 				p.leave()
 			}
 		})
+	}
+}
+
+// brokenNet is a network on which every sending fails, each time in another way.
+type brokenNet struct {
+	Transport
+	n atomic.Int64
+}
+
+func (b *brokenNet) Send(string, []byte) error { return fmt.Errorf("broken %d", b.n.Add(1)) }
+
+// A network that fails all the time, however differently, is told some times and
+// not for ever.
+func TestBrokenNetworkIsToldAFewTimes(t *testing.T) {
+	net := &brokenNet{Transport: overMemnet(t, memnet.Faults{})("ana")}
+	p := start(t, "ana", t.TempDir(), seal.OpenRoom("224.1.1.1:5007", t.Name()), net)
+	count := func(events []peer.Event) (n int) {
+		for _, e := range events {
+			if x, ok := e.(peer.Notice); ok && x.Code == peer.CodeNetwork {
+				n++
+			}
+		}
+		return n
+	}
+	for i := range 5 * maxFailing { // each line is sent, if nothing else is
+		p.node.Say(i+1, "x")
+		p.until("the line", 0, func(e peer.Event) bool { s, ok := e.(peer.Line); return ok && s.N == i+1 && s.State == peer.LineSent })
+	}
+	p.leave()
+	if n := count(p.events); n < 1 || n > maxFailing {
+		t.Errorf("told %d times, of %d failures", n, net.n.Load())
+	}
+	if net.n.Load() < 4*maxFailing {
+		t.Errorf("only %d failures", net.n.Load())
 	}
 }

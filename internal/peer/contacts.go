@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"github.com/papo-chat/papo/floor"
 	"github.com/papo-chat/papo/internal/wire"
 )
 
@@ -9,7 +10,7 @@ import (
 // what is meant for it goes to everybody.
 const maxContacts = 256
 
-// contacts is where each incarnation was heard from.
+// contacts is where each incarnation was heard from, and what it told last.
 type contacts struct {
 	by    map[uint64]*contact
 	order []uint64
@@ -19,6 +20,7 @@ type contact struct {
 	address  string
 	counter  uint32
 	activity wire.Activity
+	view     floor.ViewHash
 }
 
 func (c *contacts) init() { c.by = map[uint64]*contact{} }
@@ -40,9 +42,10 @@ func (c *contacts) heard(p Packet) {
 	}
 }
 
-func (c *contacts) activity(inc uint64, a wire.Activity) {
+// beat takes what the newest heartbeat of inc says.
+func (c *contacts) beat(inc uint64, b wire.Beat) {
 	if k := c.by[inc]; k != nil {
-		k.activity = a
+		k.activity, k.view = b.Activity, b.View
 	}
 }
 

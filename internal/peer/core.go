@@ -95,12 +95,13 @@ type Core struct {
 	sync       reconciler
 	names      names
 	ending     ending
+	doubt      doubt
 	counts     Counts
 	marks      []mark // clock readings, for what is settled
 	toldAlone  bool
 	joined     time.Duration         // quiet is over since; 0: not yet, or told
 	started    bool                  // Started was told, by this incarnation
-	met        map[floor.Member]bool // those told as being here; as many as the membership knows
+	met        map[floor.Member]bool // those told as being here, or (false) as having left, but in the view; as many as the membership knows
 	told       []floor.Member        // the view as it was told last
 	heardOther bool
 	verbose    bool
@@ -160,7 +161,7 @@ func New(cfg Config, now Now) *Core {
 // be takes a new incarnation.
 func (c *Core) be(now Now, clock uint64) {
 	c.self = floor.Member{Key: c.key, Incarnation: c.cfg.Rand.Uint64() | 1}
-	c.born, c.counter = now.Boot, 0
+	c.born, c.counter, c.doubt.misused = now.Boot, 0, false
 	c.met = map[floor.Member]bool{}
 	c.floor = floor.New(floor.Config{Self: c.self, Clock: clock}, now.Boot)
 	c.members = member.New(member.Config{
@@ -273,7 +274,7 @@ func (c *Core) receiveBeat(now Now, from uint64, counter uint32, info member.Inf
 	if b.TS == 0 || c.sane(b.TS) {
 		c.floor.Activity(now.Boot, info.Member, counter, b.Activity == wire.Asking, b.Activity == wire.Holding, b.TS)
 	}
-	c.contacts.activity(from, b.Activity)
+	c.contacts.beat(from, b)
 	for _, h := range b.Heads {
 		c.want(now, h, from)
 	}
@@ -329,6 +330,7 @@ func (c *Core) Tick(now Now) {
 	c.clock(now)
 	c.members.Tick(now.Boot)
 	c.floor.Tick(now.Boot)
+	c.tickDoubt(now)
 	c.tickSpeaker(now)
 	c.tickRepair(now)
 	c.tickSync(now)

@@ -223,6 +223,7 @@ type Code string
 const (
 	CodeAlone        Code = "alone"         // nobody heard yet
 	CodeWaiting      Code = "waiting"       // the floor is not free yet: Names says whom it waits for
+	CodeWaitingGone  Code = "waiting-gone"  // the floor is not free before a permission ends that one who is gone has: Names
 	CodeMerged       Code = "merged"        // both sides of a partition spoke: Count turns came in
 	CodeCaughtUp     Code = "caught-up"     // Count turns came in at the first catch-up
 	CodeLateMore     Code = "late-more"     // Count late turns are not printed one by one
@@ -233,7 +234,9 @@ const (
 	CodeFull         Code = "full"          // 64 members are there already
 	CodeCopied       Code = "copied"        // the same identity runs elsewhere
 	CodeSlept        Code = "slept"         // the machine slept, or its clock was set
+	CodeAnew         Code = "anew"          // this member begins anew: the others did not answer it as it was
 	CodeDiskFull     Code = "disk-full"     // no replica takes a turn
+	CodeKept         Code = "kept"          // Count turns that were shown as not kept are kept now
 	CodeNotQueued    Code = "not-queued"    // unsent.log took no line: a crash would lose it
 	CodeReplicaLost  Code = "replica-lost"  // one replica failed, others go on: Path
 	CodeTornTail     Code = "torn-tail"     // a replica's last line was cut off: Path

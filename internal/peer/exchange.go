@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -23,8 +24,10 @@ func (c *Core) drainMembers(now Now) bool {
 	for _, e := range r.Events {
 		c.memberEvent(now, e)
 	}
-	if r.ViewChanged {
+	if r.ViewChanged || len(r.Events) > 0 {
 		c.tellJoined(now)
+	}
+	if r.ViewChanged {
 		c.tellStarted(now)
 	}
 	for _, o := range r.Send {
@@ -97,16 +100,19 @@ func (c *Core) tellPeer(now Now, i member.Info, s PeerState, bye bool) {
 
 // tellJoined tells who is in the view for the first time, and who is in it
 // again after an event showed a view without it. Those who were there when this
-// member began to take part are told by Started.
+// member began to take part are told by Started. One that was told as having left
+// may be in its leader's view for a while: it has to come back first.
 func (c *Core) tellJoined(now Now) {
 	if !c.started {
 		return
 	}
+	maps.DeleteFunc(c.met, func(m floor.Member, here bool) bool { return !here && !c.floor.View().Has(m) })
 	for _, m := range c.floor.View().Members() {
 		i, ok := c.members.Lookup(m.Incarnation)
+		here, met := c.met[m]
 		switch {
-		case !ok || m == c.self:
-		case !c.met[m]:
+		case !ok || m == c.self || met && !here && !c.isHere(m.Incarnation):
+		case !here:
 			c.met[m] = true
 			c.tellPeer(now, i, PeerJoined, false)
 		case !slices.Contains(c.told, m):
@@ -130,7 +136,7 @@ func (c *Core) memberEvent(now Now, e member.Event) {
 		}
 	case member.Left:
 		if c.met[e.Who.Member] {
-			delete(c.met, e.Who.Member)
+			c.met[e.Who.Member] = false
 			c.tellPeer(now, e.Who, PeerLeft, e.Bye)
 		}
 		c.memberGone(e.Who.Member.Incarnation)
@@ -152,6 +158,8 @@ func (c *Core) memberEvent(now Now, e member.Event) {
 			c.joined = now.Boot
 			c.tellStarted(now)
 		}
+	case member.Misused:
+		c.doubt.misused = true
 	case member.Copied:
 		c.event(Error{At: At(now.Boot), Code: CodeCopied})
 		c.ending.exit(c, now, 1)

@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -445,5 +446,92 @@ func TestAGapThatNobodyCanFill(t *testing.T) {
 	}
 	if r := g.reconciled(ana, 5*time.Second); !r.Consistent {
 		t.Errorf("%+v", r.Members)
+	}
+}
+
+// A turn that is out of reach when it comes is shown once what fills the step is there.
+func TestOutOfReachIsShownLater(t *testing.T) {
+	g := newGroup(t, 1, "ana", "bia")
+	g.pass(3 * time.Second)
+	eve := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	sign := func(stamp uint64, text string, parents ...turn.ID) *turn.Signed {
+		s, err := turn.Sign(turn.GroupID{9}, turn.Turn{
+			Version: turn.Version, Name: "eve", Stamp: stamp, Parents: parents, LineIDs: []turn.LineID{{1}}, Texts: []string{text},
+		}, eve)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	first := sign(200, "first")
+	ana, bia := g.ms[0], g.ms[1]
+	give := func(s *turn.Signed) {
+		ana.tell(bia, bia.core.counter+1, wire.Turns{Turns: [][]byte{s.Bytes()}})
+	}
+	give(sign(turn.MaxJump+100, "second", first.ID()))
+	g.pass(10 * time.Second)
+	if got := ana.shown(); len(got) != 0 {
+		t.Fatalf("shown: %q", got)
+	}
+	give(first)
+	g.pass(10 * time.Second)
+	if got := ana.shown(); !slices.Equal(got, []string{"first", "second"}) {
+		t.Errorf("shown: %q", got)
+	}
+}
+
+// Who was told as having left is told as joined only after it was heard again.
+func TestNobodyJoinsUnheard(t *testing.T) {
+	left := 0
+	for seed := range few(20, 4) {
+		g := newGroup(t, seed, "ana", "bia", "caio", "davi", "eva")
+		g.pass(3 * time.Second)
+		to, from := g.ms[g.rng.IntN(4)], g.ms[4]
+		g.links(func(f, o int) memnet.Faults {
+			l := near
+			l.Cut = f == from.i && o == to.i
+			return l
+		})
+		n := len(to.events)
+		for range 6 { // views change meanwhile
+			m := g.ms[g.rng.IntN(4)]
+			if m != to {
+				m.dead = true
+				g.pass(time.Duration(g.rng.IntN(2000)) * time.Millisecond)
+				m.start()
+			}
+			g.pass(time.Duration(g.rng.IntN(1000)) * time.Millisecond)
+		}
+		for _, e := range to.events[n:] {
+			if p, ok := e.(Peer); ok && p.Name == from.name {
+				switch {
+				case p.State == PeerLeft:
+					left++
+				case p.State == PeerJoined:
+					t.Errorf("seed %d: %s tells that %s joined, whom it does not hear", seed, to.name, from.name)
+				}
+			}
+		}
+	}
+	if left == 0 {
+		t.Error("nobody was told as having left: this tests nothing")
+	}
+}
+
+// Pieces of a turn that no replica took are given to nobody.
+func TestPiecesOfWhatWasNotSaid(t *testing.T) {
+	g := newGroup(t, 1, "ana", "bia")
+	g.pass(3 * time.Second)
+	ana, bia := g.ms[0], g.ms[1]
+	ana.disk.fail = true
+	ana.say("%s", strings.Repeat("x", 3000))
+	g.pass(time.Second)
+	if ana.core.fragment == 0 {
+		t.Fatal("it was not in pieces")
+	}
+	n := g.sent
+	ana.tell(bia, bia.core.counter+1, wire.FragWant{Of: ana.core.self.Incarnation, Number: ana.core.fragment, Missing: 7})
+	if g.sent != n {
+		t.Errorf("%d datagrams were sent", g.sent-n)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/papo-chat/papo/internal/seal"
 	"github.com/papo-chat/papo/internal/transport/memnet"
 	"github.com/papo-chat/papo/internal/turn"
 )
@@ -41,6 +42,7 @@ type mem struct {
 	wake   time.Duration
 	events []Event
 	shift  time.Duration // of its wall clock
+	window *seal.Window  // nil: none
 }
 
 // memDisk keeps what was written; fail makes every append fail.
@@ -224,11 +226,13 @@ func (m *mem) Send(d Datagram) error {
 	return nil
 }
 
-// receive takes a datagram. One that comes twice is taken twice: here is no
-// replay window, so the core must bear it.
+// receive takes a datagram. One that comes twice is taken twice, if there is no
+// replay window: the core must bear it.
 func (m *mem) receive(from string, b []byte) {
 	p := Packet{From: from, Incarnation: binary.BigEndian.Uint64(b), Counter: binary.BigEndian.Uint32(b[8:]), Payload: b[12:]}
-	m.input(func(c *Core, now Now) { c.Receive(now, p) })
+	if m.window == nil || m.window.Accept(p.Incarnation, p.Counter) {
+		m.input(func(c *Core, now Now) { c.Receive(now, p) })
+	}
 }
 
 // check is promise 1 after every step.

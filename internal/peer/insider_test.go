@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/papo-chat/papo/floor"
+	"github.com/papo-chat/papo/internal/seal"
 	"github.com/papo-chat/papo/internal/turn"
 	"github.com/papo-chat/papo/internal/wire"
 )
@@ -157,5 +158,45 @@ func TestNonsenseOfAnInsider(t *testing.T) {
 		if got := len(g.ms[0].texts()); got != n+1 {
 			t.Errorf("seed %d: afterwards ana has %d more lines", seed, got-n)
 		}
+	}
+}
+
+// No single datagram that an insider sends in the name of another's incarnation
+// stops that one for good, or those that wait behind it.
+func TestOneForgeryStopsNobodyForGood(t *testing.T) {
+	for name, forge := range map[string]func(bia *mem) (ahead uint32, m wire.Message){
+		"a RELEASE far ahead": func(*mem) (uint32, wire.Message) { return 1, wire.Release{TS: 1 << 30} },
+		"a REQ far ahead": func(bia *mem) (uint32, wire.Message) {
+			return 1, wire.Req{TS: 1, K: 1<<32 - 1, View: bia.core.floor.View().Hash()}
+		},
+		"a BYE":               func(*mem) (uint32, wire.Message) { return 1, wire.Bye{} },
+		"a counter far ahead": func(*mem) (uint32, wire.Message) { return 1 << 30, wire.Beat{Interval: Beat} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGroup(t, 1, "ana", "bia", "caio")
+			g.pass(3 * time.Second)
+			ana, bia, caio := g.ms[0], g.ms[1], g.ms[2]
+			bia.say("x")
+			g.pass(time.Second)
+			ahead, m := forge(bia)
+			at := bia.core.counter + ahead
+			for _, to := range []*mem{ana, caio} {
+				to.tell(bia, at, m)
+				to.window = seal.NewWindow()
+				to.window.Accept(bia.core.self.Incarnation, at)
+			}
+			g.pass(floor.Lease) // she keeps no permission
+			bia.say("stuck?")
+			g.pass(10 * time.Millisecond)
+			caio.say("and me")
+			g.pass(15 * time.Second)
+			g.converged(3)
+			if n := bia.notices(CodeAnew); n != 1 {
+				t.Errorf("bia began anew %d times", n)
+			}
+			if n := ana.notices(CodeAnew) + caio.notices(CodeAnew); n != 0 {
+				t.Errorf("the others began anew %d times", n)
+			}
+		})
 	}
 }

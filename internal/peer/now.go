@@ -29,8 +29,10 @@ type mark struct {
 // clock looks whether the machine slept or its clock was set, and keeps marks
 // of the Lamport clock.
 func (c *Core) clock(now Now) {
-	if d := now.apart() - c.clocks.apart(); d > jump || d < -jump || c.floor.Exhausted() || c.counter > 1<<32-1<<16 {
-		c.rebirth(now)
+	if d := now.apart() - c.clocks.apart(); d > jump || d < -jump {
+		c.rebirth(now, CodeSlept)
+	} else if c.floor.Exhausted() || c.counter > 1<<32-1<<16 {
+		c.rebirth(now, CodeAnew)
 	}
 	c.clocks = now
 	if n := len(c.marks); n == 0 || now.Boot-c.marks[n-1].at >= Beat {
@@ -42,10 +44,10 @@ func (c *Core) clock(now Now) {
 }
 
 // rebirth forgets all that this incarnation was given and gave, and begins
-// again as a new one. Lines that wait go on waiting.
-func (c *Core) rebirth(now Now) {
+// again as a new one. Lines that wait go on waiting. why is told.
+func (c *Core) rebirth(now Now, why Code) {
 	c.farewell(now)
-	c.event(Notice{At: At(now.Boot), Code: CodeSlept})
+	c.event(Notice{At: At(now.Boot), Code: why})
 	clock := c.floor.Clock()
 	if c.speaker.saying != nil {
 		c.speaker.saying.orphan = true

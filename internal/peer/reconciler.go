@@ -21,8 +21,8 @@ const (
 	backOffFirst  = time.Second
 	backOffMost   = 120 * time.Second
 	servedMost    = 4
-	servedFor     = 2 * time.Second
-	spread        = time.Second // a reconciliation begins after a random part of it
+	servedFor     = 500 * time.Millisecond // after its last message; it has its place again with the next one, if one is free
+	spread        = time.Second            // a reconciliation begins after a random part of it
 	syncRetries   = 3
 	syncRefusals  = 20
 	everyStampEnd = 1 << 53
@@ -255,7 +255,9 @@ func (c *Core) receiveRecon(now Now, from uint64, m wire.Recon) {
 		return
 	}
 	if len(m.Data) == 0 {
-		c.refused(now)
+		if s.round == 1 {
+			c.refused(now)
+		} // else it lost its place while it fetched: the round is tried again as if it were lost
 		return
 	}
 	next, have, need, err := s.s.Reconcile(m.Data)

@@ -120,7 +120,9 @@ func (c *Core) stored(now Now, res Performed) {
 		c.names.meet(t.Name, t.Author)
 		c.got(id)
 		c.dropSaid(now, in.s)
-		c.screen.add(c, now, in.s, in.repair)
+		if !c.screen.keeps(in.s) {
+			c.screen.add(c, now, in.s, in.repair)
+		}
 		for _, p := range c.history.Gap(id) {
 			c.want(now, p, c.authorHere(t.Author))
 		}

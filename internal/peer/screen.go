@@ -44,8 +44,11 @@ type screen struct {
 	catching bool              // the first catch-up is not over
 	until    time.Duration
 	unkept   []turn.ID // shown though no replica took them; bounded by maxUnkept
+	kept     int       // of them, how many were kept since that was told last
 }
 
+// maxUnkept bounds the turns that were shown as not kept; one that is forgotten is
+// shown a second time when it is kept.
 const maxUnkept = 1024
 
 func (s *screen) init() {
@@ -132,6 +135,10 @@ func (s *screen) wake() time.Duration {
 // nothing, however many wait.
 func (c *Core) flush(now Now) {
 	s := &c.screen
+	if s.kept > 0 && !c.fetches() {
+		c.event(Notice{At: At(now.Boot), Code: CodeKept, Count: s.kept})
+		s.kept = 0
+	}
 	if s.catching || len(s.order) == 0 {
 		return
 	}
@@ -163,7 +170,11 @@ func (c *Core) showWaiting(now Now, first bool) {
 		keep = append(keep, w)
 		s.next = earlier(s.next, until)
 	}
-	for _, w := range s.order {
+	for i, w := range s.order {
+		if w.s.Stamp() > top { // see History.MaxStamp: it and the rest wait for what fills the step
+			keep = append(keep, s.order[i:]...)
+			break
+		}
 		id := w.s.ID()
 		expired := now.Boot >= w.until || first
 		late := s.isLate(w.s) && !first
@@ -181,10 +192,10 @@ func (c *Core) showWaiting(now Now, first bool) {
 		}
 		state := c.history.Shown(id)
 		switch {
-		case state == turn.Invalid, expired && w.s.Stamp() > top:
-			delete(s.waiting, id) // never shown: see History.MaxStamp for the second
+		case state == turn.Invalid:
+			delete(s.waiting, id) // never shown
 			continue
-		case !expired && (state == turn.Pending || w.s.Stamp() > top || c.parentWaits(w.s)):
+		case !expired && (state == turn.Pending || c.parentWaits(w.s)):
 			wait(w, w.until)
 			continue
 		case state == turn.Pending:
@@ -274,6 +285,21 @@ func (c *Core) showUnkept(now Now, t *turn.Signed) {
 	e := c.turnShown(now, t)
 	e.After, e.Unkept = turn.ID{}, true
 	c.event(e)
+}
+
+// keeps takes a turn that is in the record now, if it was shown before as not
+// kept: it is not shown again.
+func (s *screen) keeps(t *turn.Signed) bool {
+	i := slices.Index(s.unkept, t.ID())
+	if i < 0 {
+		return false
+	}
+	s.unkept = slices.Delete(s.unkept, i, i+1)
+	s.kept++
+	if !s.any || s.last.Less(t.Item()) {
+		s.last, s.any = t.Item(), true
+	}
+	return true
 }
 
 // Record gives all turns of a record that can be shown, in the order, each

@@ -38,6 +38,8 @@ type saying struct {
 	first  int  // index of the turn's first datagram in the Ready
 	count  int  // how many datagrams it is
 	orphan bool // a new incarnation has begun meanwhile
+
+	fragments uint32 // the number of the turn's fragments; 0: it is in one piece
 }
 
 // hold is a /hold.
@@ -225,7 +227,9 @@ func (c *Core) sendTurn(now Now, say *saying, until time.Duration) {
 	}
 	say.first = len(c.out.Send)
 	c.say(now, 0, m)
-	say.count = len(c.out.Send) - say.first
+	if say.count = len(c.out.Send) - say.first; say.count > 1 {
+		say.fragments = c.fragment
+	}
 	for i := say.first; i < len(c.out.Send); i++ {
 		c.out.Send[i].Says, c.out.Send[i].NotAfter = true, until
 	}
@@ -240,6 +244,9 @@ func (c *Core) said(now Now, res Performed) {
 		return
 	}
 	s.saying = nil
+	if !res.kept() {
+		c.outbox.Drop(say.fragments) // nobody may ask for pieces of what was not said
+	}
 	left := true
 	for i := say.first; i < say.first+say.count; i++ {
 		left = left && res.Sent[i]
@@ -394,7 +401,11 @@ func (c *Core) tickSpeaker(now Now) {
 	s := &c.speaker
 	if due := s.waitDue(); due != 0 && now.Boot >= due {
 		s.told = now.Boot
-		c.event(Notice{At: At(now.Boot), Code: CodeWaiting, Names: c.namesOf(c.floor.Missing(now.Boot)), Count: len(s.queue)})
+		code, whom := CodeWaiting, c.floor.Missing(now.Boot)
+		if len(whom) == 0 {
+			code, whom = CodeWaitingGone, c.floor.Outstanding(now.Boot)
+		}
+		c.event(Notice{At: At(now.Boot), Code: code, Names: c.namesOf(whom), Count: len(s.queue)})
 	}
 	if h := s.hold; h != nil && h.since != 0 && !h.over && now.Boot >= h.since+h.limit {
 		c.endHold(now)

@@ -39,6 +39,13 @@ func (o *Outbox) Keep(number uint32, frags [][]byte) {
 	}
 }
 
+// Drop forgets message number, if it is kept.
+func (o *Outbox) Drop(number uint32) {
+	if i := o.index(number); i >= 0 {
+		o.forget(i)
+	}
+}
+
 // Get returns the pieces of message number whose bits are set in missing, in
 // order, ready to be sent again; nil if the message is not kept. Bits beyond
 // its last piece are ignored. The pieces must not be changed.
