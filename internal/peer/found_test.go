@@ -535,3 +535,31 @@ func TestPiecesOfWhatWasNotSaid(t *testing.T) {
 		t.Errorf("%d datagrams were sent", g.sent-n)
 	}
 }
+
+// All members can run /sync at once, though each serves few sessions at a time.
+func TestSyncOfAllAtOnce(t *testing.T) {
+	names := []string{"ana", "bia", "caio", "davi", "eva", "fabio", "gil", "hugo", "iara", "joao"}
+	g := newGroup(t, 1, names...)
+	g.pass(3 * time.Second)
+	g.links(func(int, int) memnet.Faults { return memnet.Faults{Loss: 1} })
+	g.pass(3 * time.Second)
+	for _, m := range g.ms {
+		m.say("of %s alone", m.name)
+	}
+	g.pass(3 * time.Second)
+	g.links(func(int, int) memnet.Faults { return near })
+	for g.pass(10 * time.Millisecond); len(g.ms[0].core.View()) < len(names); g.pass(10 * time.Millisecond) {
+	}
+	for _, m := range g.ms {
+		m.input(func(c *Core, now Now) { c.Reconcile(now, 1) })
+	}
+	g.pass(20 * time.Second)
+	for _, m := range g.ms {
+		i := slices.IndexFunc(m.events, func(e Event) bool { _, ok := e.(Reconciled); return ok })
+		if i < 0 {
+			t.Errorf("%s: no /sync in 20 s", m.name)
+		} else if r := m.events[i].(Reconciled); !r.Consistent || len(r.Members) != len(names)-1 {
+			t.Errorf("%s: %+v", m.name, r)
+		}
+	}
+}
