@@ -145,8 +145,8 @@ type Recon struct {
 	Session  uint32
 	Round    uint32
 	Response bool // from the one who was asked
-	// Bounds of the window in stamps: [From, To). The same in each message
-	// of the session. From < To.
+	// Bounds of the window in stamps: [From, To), From < To. A session goes
+	// through several windows, newest first; a response repeats its round's.
 	From, To uint64
 	// Data has at most MaxReconData bytes. Empty in a response: refused, too
 	// many sessions.
