@@ -34,12 +34,9 @@ func (p *program) chat(args []string) int {
 	if code, done := f.parse(args, 1); done {
 		return code
 	}
-	if f.NArg() == 0 {
-		return p.fail(exitUsage, p.words.T("error.no-name"))
-	}
-	name, err := turn.CheckName("name", f.Arg(0))
-	if err != nil {
-		return p.fail(exitUsage, p.nameSentence(err))
+	name, code, done := f.member()
+	if done {
+		return code
 	}
 	if v.ui == "line" && !p.isTerminal() {
 		return p.fail(exitUsage, p.words.T("error.need-terminal", words.D{"UI": "line"}))
@@ -72,7 +69,7 @@ func (p *program) chat(args []string) int {
 
 	var seed [16]byte
 	if _, err := crand.Read(seed[:]); err != nil {
-		return p.fail(exitFailure, p.words.T("error.failed", words.D{"Detail": err.Error()}))
+		return p.failed(exitFailure, err)
 	}
 	clock := node.SystemClock()
 	n := node.New(node.Config{
@@ -121,10 +118,10 @@ func (p *program) converse(n *node.Node, v *chatFlags, name string, clock node.C
 	case errors.Is(err, line.ErrInterrupted):
 		return code // a second Ctrl-C waits for nothing
 	case err != nil:
-		code = p.fail(exitFailure, p.words.T("error.failed", words.D{"Detail": err.Error()}))
+		code = p.failed(exitFailure, err)
 	}
 	if err := <-ran; err != nil {
-		code = p.fail(exitFailure, p.words.T("error.failed", words.D{"Detail": err.Error()}))
+		code = p.failed(exitFailure, err)
 	}
 	return code
 }
@@ -141,9 +138,12 @@ func (p *program) groupKey(v *chatFlags) (*seal.Key, int) {
 	if v.passphrase == "" {
 		return seal.OpenRoom(v.group.String(), v.room), 0
 	}
+	unreadable := func(err error) (*seal.Key, int) {
+		return nil, p.fail(exitUsage, p.words.T("error.passphrase-unreadable", words.D{"Path": v.passphrase, "Detail": reason(err)}))
+	}
 	f, err := os.Open(v.passphrase)
 	if err != nil {
-		return nil, p.fail(exitUsage, p.words.T("error.passphrase-unreadable", words.D{"Path": v.passphrase, "Detail": reason(err)}))
+		return unreadable(err)
 	}
 	defer f.Close()
 	const most = 4096
@@ -152,14 +152,14 @@ func (p *program) groupKey(v *chatFlags) (*seal.Key, int) {
 		err = errors.New("over 4096 bytes")
 	}
 	if err != nil {
-		return nil, p.fail(exitUsage, p.words.T("error.passphrase-unreadable", words.D{"Path": v.passphrase, "Detail": reason(err)}))
+		return unreadable(err)
 	}
 	key, err := seal.FromPassphrase(pass, v.group.String(), v.room)
 	switch {
 	case errors.Is(err, seal.ErrEmptyPassphrase):
 		return nil, p.fail(exitUsage, p.words.T("error.passphrase-empty", words.D{"Path": v.passphrase}))
 	case err != nil:
-		return nil, p.fail(exitUsage, p.words.T("error.passphrase-unreadable", words.D{"Path": v.passphrase, "Detail": err.Error()}))
+		return unreadable(err)
 	}
 	if seal.Weak(pass) {
 		p.fail(exitOK, p.words.T("warn.passphrase-short"))
@@ -196,7 +196,7 @@ func (p *program) failNetwork(v *chatFlags, err error) int {
 	w := p.words
 	var e *udp.Error
 	if !errors.As(err, &e) {
-		return p.fail(exitNetwork, w.T("error.failed", words.D{"Detail": err.Error()}))
+		return p.failed(exitNetwork, err)
 	}
 	switch e.Kind {
 	case udp.ErrNotMulticast:
@@ -227,7 +227,7 @@ func (p *program) failStore(dir string, err error) int {
 	case errors.Is(err, store.ErrNoRecord):
 		return p.fail(exitFailure, w.T("error.no-record", words.D{"Path": dir}))
 	case errors.Is(err, store.ErrNewerLog):
-		return p.fail(exitFailure, w.T("error.failed", words.D{"Detail": err.Error()}))
+		return p.failed(exitFailure, err)
 	}
 	return p.fail(exitFailure, w.T("error.data-unwritable", words.D{"Path": dir, "Detail": err.Error()}))
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net/netip"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -58,7 +60,7 @@ func (v *value) Set(s string) error {
 var errWant = errors.New("not what the flag takes")
 
 // check adds a flag whose value set may refuse.
-func (f *flagSet) check(name, byDefault, kind string, want string, set func(string) error) {
+func (f *flagSet) check(name, byDefault, kind, want string, set func(string) error) {
 	f.Var(&value{set: set, text: byDefault, kind: kind, want: want}, name, f.p.words.T(words.Key("flag."+name)))
 }
 
@@ -107,12 +109,24 @@ func (f *flagSet) parse(args []string, most int) (code int, done bool) {
 			"Flag": "--" + bad.GetFlag().Name, "Value": bad.GetValue(), "Want": f.want(bad.GetFlag()),
 		})), true
 	case err != nil:
-		return f.p.fail(exitUsage, w.T("error.failed", words.D{"Detail": err.Error()})), true
+		return f.p.failed(exitUsage, err), true
 	}
 	if f.NArg() > most {
 		return f.p.fail(exitUsage, w.T("error.too-many-arguments", words.D{"Argument": f.Arg(most)})), true
 	}
 	return 0, false
+}
+
+// member gives the one argument, the member's name. done is as for parse.
+func (f *flagSet) member() (name string, code int, done bool) {
+	if f.NArg() == 0 {
+		return "", f.p.fail(exitUsage, f.p.words.T("error.no-name")), true
+	}
+	name, err := turn.CheckName("name", f.Arg(0))
+	if err != nil {
+		return "", f.p.fail(exitUsage, f.p.nameSentence(err)), true
+	}
+	return name, 0, false
 }
 
 // want says what a flag takes.
@@ -148,6 +162,19 @@ func (v *placeFlags) dir(name string) string {
 	return filepath.Join(xdg.DataHome, "papo", turn.FoldName(v.room), turn.FoldName(name))
 }
 
+// record reads the arguments of a command about a record that is there, and
+// gives its data directory. done is as for parse.
+func (f *flagSet) record(args []string, v *placeFlags) (dir string, code int, done bool) {
+	if code, done := f.parse(args, 1); done {
+		return "", code, true
+	}
+	if v.data != "" {
+		return v.data, 0, false
+	}
+	name, code, done := f.member()
+	return v.dir(name), code, done
+}
+
 // chatFlags are the flags of papo chat.
 type chatFlags struct {
 	placeFlags
@@ -176,7 +203,7 @@ func (p *program) chatFlags(v *chatFlags) *flagSet {
 	})
 	f.place(&v.placeFlags)
 	f.list("interface", "IF", "want.interface", &v.interfaces)
-	f.check("replicas", "3", "N", w.T("want.count", words.D{"Min": 1, "Max": store.MaxReplicas}), func(s string) error {
+	f.check("replicas", strconv.Itoa(v.replicas), "N", w.T("want.count", words.D{"Min": 1, "Max": store.MaxReplicas}), func(s string) error {
 		if len(s) != 1 || s[0] < '1' || s[0] > '0'+store.MaxReplicas {
 			return errWant
 		}
@@ -184,7 +211,7 @@ func (p *program) chatFlags(v *chatFlags) *flagSet {
 		return nil
 	})
 	f.list("replica-dir", "DIR", "want.directory", &v.dirs)
-	f.check("reconcile-every", "2m0s", "D", w.T("want.duration"), func(s string) (err error) {
+	f.check("reconcile-every", v.reconcile.String(), "D", w.T("want.duration"), func(s string) (err error) {
 		v.reconcile, err = positive(s)
 		return err
 	})
@@ -192,7 +219,7 @@ func (p *program) chatFlags(v *chatFlags) *flagSet {
 	f.oneOf("ui", &v.ui, "auto", "line", "plain")
 	f.oneOf("format", &v.format, "text", "jsonl")
 	f.BoolVar(&v.verbose, "verbose", false, w.T("flag.verbose"))
-	f.check("linger", "2s", "D", w.T("want.linger"), func(s string) (err error) {
+	f.check("linger", v.linger.String(), "D", w.T("want.linger"), func(s string) (err error) {
 		if s == "forever" {
 			v.linger = peer.Forever
 			return nil
@@ -209,13 +236,11 @@ func (p *program) chatFlags(v *chatFlags) *flagSet {
 // oneOf adds a flag that takes one of some words.
 func (f *flagSet) oneOf(name string, to *string, values ...string) {
 	f.check(name, *to, strings.ToUpper(name), f.p.words.T("want.one-of", words.D{"Values": strings.Join(values, ", ")}), func(s string) error {
-		for _, v := range values {
-			if s == v {
-				*to = s
-				return nil
-			}
+		if !slices.Contains(values, s) {
+			return errWant
 		}
-		return errWant
+		*to = s
+		return nil
 	})
 }
 

@@ -32,14 +32,10 @@ func (p *program) historyFlags(v *historyFlags) *flagSet {
 // network and no lock, and one replica is enough.
 func (p *program) history(args []string) int {
 	var v historyFlags
-	f := p.historyFlags(&v)
-	if code, done := f.parse(args, 1); done {
+	dir, code, done := p.historyFlags(&v).record(args, &v.placeFlags)
+	if done {
 		return code
 	}
-	if v.data == "" && f.NArg() == 0 {
-		return p.fail(exitUsage, p.words.T("error.no-name"))
-	}
-	dir := v.dir(f.Arg(0))
 	found, _, err := store.Read(store.OS{}, dir, v.dirs)
 	if err != nil {
 		return p.failStore(dir, err)

@@ -19,14 +19,10 @@ func (p *program) idFlags(v *placeFlags) *flagSet {
 // id prints the key by which others know this member.
 func (p *program) id(args []string) int {
 	var v placeFlags
-	f := p.idFlags(&v)
-	if code, done := f.parse(args, 1); done {
+	dir, code, done := p.idFlags(&v).record(args, &v)
+	if done {
 		return code
 	}
-	if v.data == "" && f.NArg() == 0 {
-		return p.fail(exitUsage, p.words.T("error.no-name"))
-	}
-	dir := v.dir(f.Arg(0))
 	identity, _, err := seal.LoadIdentity(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

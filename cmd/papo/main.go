@@ -34,7 +34,7 @@ type program struct {
 }
 
 func main() {
-	p := &program{words: words.For(words.Default()), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
+	p := &program{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
 	os.Exit(p.run(os.Args[1:]))
 }
 
@@ -68,6 +68,11 @@ func (p *program) fail(code int, sentence string) int {
 		fmt.Fprintln(p.stderr, p.words.T("error.hint"))
 	}
 	return code
+}
+
+// failed is fail for what has no sentence of its own.
+func (p *program) failed(code int, err error) int {
+	return p.fail(code, p.words.T("error.failed", words.D{"Detail": err.Error()}))
 }
 
 // languageOf looks for --lang before anything else is understood, so that even
@@ -107,11 +112,10 @@ func (p *program) help(w io.Writer) {
 	} {
 		fmt.Fprintf(w, "  %-30s %s\n", row[0], row[1])
 	}
-	var f chatFlags
 	for _, c := range []struct {
 		name string
 		set  *flagSet
-	}{{"chat", p.chatFlags(&f)}, {"history", p.historyFlags(&historyFlags{})}, {"id", p.idFlags(&placeFlags{})}} {
+	}{{"chat", p.chatFlags(&chatFlags{})}, {"history", p.historyFlags(&historyFlags{})}, {"id", p.idFlags(&placeFlags{})}} {
 		fmt.Fprintf(w, "\n%s\n%s", t("cli.flags", words.D{"Command": "papo " + c.name}), c.set.FlagUsages())
 	}
 	fmt.Fprintln(w)

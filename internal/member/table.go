@@ -74,8 +74,7 @@ const maxGone = 256
 type goneList struct {
 	ring [maxGone]uint64
 	set  map[uint64]struct{}
-	next int
-	full bool
+	next int // where the next one goes: once the ring is full, the place of the oldest
 }
 
 func (g *goneList) has(incarnation uint64) bool {
@@ -90,15 +89,12 @@ func (g *goneList) add(incarnation uint64) {
 	if g.set == nil {
 		g.set = make(map[uint64]struct{})
 	}
-	if g.full {
+	if len(g.set) == maxGone {
 		delete(g.set, g.ring[g.next])
 	}
 	g.ring[g.next] = incarnation
 	g.set[incarnation] = struct{}{}
-	g.next++
-	if g.next == maxGone {
-		g.next, g.full = 0, true
-	}
+	g.next = (g.next + 1) % maxGone
 }
 
 // within tells whether now is less than d after t.

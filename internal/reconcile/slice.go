@@ -1,9 +1,7 @@
 package reconcile
 
 import (
-	"encoding/binary"
 	"math"
-	"math/bits"
 	"slices"
 	"sort"
 
@@ -14,7 +12,7 @@ import (
 // constant time, Index O(log n).
 type Slice struct {
 	items []turn.Item
-	sums  []uint256 // sums[i] is the sum of the first i ids
+	sums  []turn.Sum // sums[i] is the sum of the first i ids
 }
 
 // NewSlice makes a set of items, in any order; doubles count once, and items
@@ -24,9 +22,9 @@ func NewSlice(items []turn.Item) *Slice {
 	own = slices.DeleteFunc(own, func(it turn.Item) bool { return it.Stamp == math.MaxUint64 })
 	slices.SortFunc(own, turn.Item.Compare)
 	own = slices.Compact(own)
-	sums := make([]uint256, len(own)+1)
+	sums := make([]turn.Sum, len(own)+1)
 	for i, it := range own {
-		sums[i+1] = sums[i].add(loadUint256(it.ID))
+		sums[i+1] = sums[i].Plus(turn.SumOf(it.ID))
 	}
 	return &Slice{items: own, sums: sums}
 }
@@ -44,38 +42,5 @@ func (s *Slice) Index(it turn.Item) int {
 
 // Sum adds the ids of the items [from, to), mod 2^256.
 func (s *Slice) Sum(from, to int) [32]byte {
-	return s.sums[to].sub(s.sums[from]).bytes()
-}
-
-// uint256 is an integer mod 2^256, least significant word first.
-type uint256 [4]uint64
-
-func loadUint256(b [32]byte) (x uint256) {
-	for i := range x {
-		x[i] = binary.LittleEndian.Uint64(b[8*i:])
-	}
-	return x
-}
-
-func (x uint256) bytes() (b [32]byte) {
-	for i, w := range x {
-		binary.LittleEndian.PutUint64(b[8*i:], w)
-	}
-	return b
-}
-
-func (x uint256) add(y uint256) (z uint256) {
-	var carry uint64
-	for i := range z {
-		z[i], carry = bits.Add64(x[i], y[i], carry)
-	}
-	return z
-}
-
-func (x uint256) sub(y uint256) (z uint256) {
-	var borrow uint64
-	for i := range z {
-		z[i], borrow = bits.Sub64(x[i], y[i], borrow)
-	}
-	return z
+	return s.sums[to].Minus(s.sums[from]).Bytes()
 }

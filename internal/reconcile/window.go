@@ -3,9 +3,10 @@ package reconcile
 import "github.com/papo-chat/papo/internal/turn"
 
 // Window restricts s to the stamps [from, to). Both sides of a session must use
-// the same one. It is a view: nothing is copied, and it follows s when s grows. to = 2^64-1 leaves out nothing at the end;
-// to <= from is an empty window. Each method costs two calls of s.Index more
-// than that of s; Respond and Session find the ends once for each message.
+// the same one. It is a view: nothing is copied, and it follows s when s grows.
+// to = 2^64-1 leaves out nothing at the end; to <= from is an empty window. Each
+// method costs two calls of s.Index more than that of s; Respond and Session find
+// the ends once for each message.
 func Window(s Set, from, to uint64) Set {
 	return window{set: s, from: from, to: to}
 }

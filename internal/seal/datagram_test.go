@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -14,6 +15,13 @@ import (
 type repeat struct{ nonce []byte }
 
 func (r repeat) Read(b []byte) (int, error) { return copy(b, r.nonce), nil }
+
+// withRand is k with nonces from r.
+func withRand(k *Key, r io.Reader) *Key {
+	c := *k
+	c.rand = r
+	return &c
+}
 
 func TestSealUnseal(t *testing.T) {
 	if Overhead != 57 || MaxMessage != 1143 {
@@ -54,13 +62,13 @@ func TestNonces(t *testing.T) {
 			t.Error("sealed without random bytes")
 		}
 	}()
-	testKey().WithRand(bytes.NewReader(make([]byte, 23))).Seal(nil, 1, 1, nil)
+	withRand(testKey(), bytes.NewReader(make([]byte, 23))).Seal(nil, 1, 1, nil)
 }
 
 // The bytes are those of the cipher used plainly, part by part.
 func TestDatagramLayout(t *testing.T) {
 	nonce := testNonce()
-	d := testKey().WithRand(repeat{nonce}).Seal(nil, 0x0102030405060708, 0x090a0b0c, []byte("message"))
+	d := withRand(testKey(), repeat{nonce}).Seal(nil, 0x0102030405060708, 0x090a0b0c, []byte("message"))
 	tag := testKey().tag
 	want := append([]byte{1}, tag[:]...)
 	want = append(want, nonce...)
@@ -152,7 +160,7 @@ func TestSeeds(t *testing.T) {
 }
 
 func writeSeeds(t *testing.T, dir string) {
-	k := OpenRoom(testGroup, testRoom).WithRand(repeat{testNonce()})
+	k := withRand(OpenRoom(testGroup, testRoom), repeat{testNonce()})
 	d := k.Seal(nil, 7, 8, []byte("message"))
 	bad := bytes.Clone(d)
 	bad[len(bad)-1] ^= 1
@@ -163,7 +171,7 @@ func writeSeeds(t *testing.T, dir string) {
 		"whole":   d,
 		"forged":  bad,
 		"cut":     d[:Overhead-1],
-		"other":   testKey().WithRand(repeat{testNonce()}).Seal(nil, 7, 8, nil),
+		"other":   withRand(testKey(), repeat{testNonce()}).Seal(nil, 7, 8, nil),
 		"version": append([]byte{2}, d[1:]...),
 		"empty":   k.Seal(nil, 7, 8, nil),
 	} {
@@ -177,7 +185,7 @@ func writeSeeds(t *testing.T, dir string) {
 // FuzzUnseal takes what anyone may send. Nothing is opened but what the key
 // sealed.
 func FuzzUnseal(f *testing.F) {
-	k := OpenRoom(testGroup, testRoom).WithRand(repeat{testNonce()})
+	k := withRand(OpenRoom(testGroup, testRoom), repeat{testNonce()})
 	f.Fuzz(func(t *testing.T, d []byte) {
 		before := bytes.Clone(d)
 		inc, counter, message, err := k.Unseal(nil, d)
@@ -190,7 +198,7 @@ func FuzzUnseal(f *testing.F) {
 			}
 			return
 		}
-		again := k.WithRand(bytes.NewReader(d[adSize:headerSize])).Seal(nil, inc, counter, message)
+		again := withRand(k, bytes.NewReader(d[adSize:headerSize])).Seal(nil, inc, counter, message)
 		if !bytes.Equal(again, d) {
 			t.Fatalf("opened %x\nsealed %x", d, again)
 		}

@@ -51,10 +51,10 @@ func TestGolden(t *testing.T) {
 		id := c.key.GroupID()
 		line(c.name+" key-tag", c.key.tag[:])
 		line(c.name+" group-id", id[:])
-		k := c.key.WithRand(bytes.NewReader(testNonce()))
+		k := withRand(c.key, bytes.NewReader(testNonce()))
 		line(c.name+" datagram", k.Seal(nil, 0x0102030405060708, 0x090a0b0c, []byte("\x0e")))
 	}
-	identity, err := NewIdentity(bytes.NewReader(make([]byte, 32)))
+	identity, err := newIdentity(bytes.NewReader(make([]byte, 32)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func TestGolden(t *testing.T) {
 	group := testKey().GroupID()
 	signature := SignHello(identity.Private(), group, 0x0102030405060708, "brenda")
 	line("identity key", key[:])
-	line("hello bytes", HelloBytes(group, 0x0102030405060708, "brenda"))
+	line("hello bytes", helloBytes(group, 0x0102030405060708, "brenda"))
 	line("hello signature", signature[:])
 	line("identity file", formatIdentity(make([]byte, 32)))
 

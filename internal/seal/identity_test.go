@@ -124,11 +124,11 @@ func TestIdentityErrors(t *testing.T) {
 }
 
 func TestHello(t *testing.T) {
-	id, err := NewIdentity(rand.Reader)
+	id, err := newIdentity(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := NewIdentity(rand.Reader)
+	other, err := newIdentity(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}

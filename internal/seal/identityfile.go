@@ -79,7 +79,7 @@ func LoadOrCreateIdentity(dir string, rand io.Reader) (id *Identity, exposed boo
 	if !errors.Is(err, fs.ErrNotExist) {
 		return id, exposed, err
 	}
-	id, err = NewIdentity(rand)
+	id, err = newIdentity(rand)
 	if err != nil {
 		return nil, false, err
 	}

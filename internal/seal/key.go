@@ -33,7 +33,6 @@ const (
 	tagInfo      = "papo v1 key tag"
 	groupIDInfo  = "papo v1 group id"
 	keySize      = chacha20poly1305.KeySize
-	weakUnder    = 12
 	groupIDBytes = 32
 )
 
@@ -44,13 +43,13 @@ var (
 )
 
 // Key is what the members of a group share. It is immutable and safe for
-// concurrent use, if the source of its nonces is.
+// concurrent use.
 type Key struct {
 	aead    cipher.AEAD
 	tag     [tagSize]byte
 	groupID [groupIDBytes]byte
 	open    bool
-	rand    io.Reader
+	rand    io.Reader // of the nonces: crypto/rand's, but for tests
 }
 
 // OpenRoom returns the key of a room without passphrase. Everyone can derive
@@ -78,6 +77,9 @@ func FromPassphrase(pass []byte, group, room string) (*Key, error) {
 	debug.FreeOSMemory()
 	return newKey(secret, group, room, false), nil
 }
+
+// weakUnder is the least length of a passphrase, in characters, that is not Weak.
+const weakUnder = 12
 
 // Weak tells whether a passphrase has less than 12 characters. One recorded
 // datagram is enough to try guesses against it without the group's knowledge,
@@ -133,15 +135,6 @@ func expand(prk []byte, info string, n int) []byte {
 		panic("seal: HKDF-SHA256 is not available: " + err.Error())
 	}
 	return out
-}
-
-// WithRand returns a key that is the same but takes its nonces from r instead
-// of crypto/rand: for repeatable tests. What r gives must be unpredictable and
-// never repeat wherever secrecy matters.
-func (k *Key) WithRand(r io.Reader) *Key {
-	c := *k
-	c.rand = r
-	return &c
 }
 
 // GroupID names the group: a hash of its key and room. It tells nothing of the

@@ -16,11 +16,11 @@ func (h *History) Gaps() uint64 {
 	if len(h.wanted) == 0 {
 		return 0
 	}
-	b := h.gaps.bytes()
+	b := h.gaps.Bytes()
 	d := sha256.Sum256(b[:])
 	return max(1, binary.BigEndian.Uint64(d[:]))
 }
 
 // gapOf is what one missing turn adds. It is a hash because whoever names a parent
 // chooses the bytes of its id, and could choose some that add up to those of others.
-func gapOf(id ID) sum { return sumOf(ID(sha256.Sum256(id[:]))) }
+func gapOf(id ID) Sum { return SumOf(ID(sha256.Sum256(id[:]))) }

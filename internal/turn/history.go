@@ -3,7 +3,6 @@ package turn
 import (
 	"bytes"
 	"crypto/sha256"
-	"iter"
 	"slices"
 )
 
@@ -29,7 +28,7 @@ type History struct {
 	sorted  []ID // the heads by id; nil: to be made again
 	wanted  map[ID][]ID
 	missing []ID // in the order of becoming so; those no longer wanted go later
-	gaps    sum  // of the hashes of what is wanted
+	gaps    Sum  // of the hashes of what is wanted
 	parents []ID // for the next turn; nil: to be chosen again
 }
 
@@ -66,7 +65,7 @@ func (h *History) Add(s *Signed) (added bool, resolved []ID) {
 		t.gaps++
 		if _, known := h.wanted[p]; !known {
 			h.missing = append(h.missing, p)
-			h.gaps = h.gaps.plus(gapOf(p))
+			h.gaps = h.gaps.Plus(gapOf(p))
 		}
 		h.wanted[p] = append(h.wanted[p], s.id)
 	}
@@ -85,7 +84,7 @@ func (h *History) Add(s *Signed) (added bool, resolved []ID) {
 		return true, resolved
 	}
 	delete(h.wanted, s.id)
-	h.gaps = h.gaps.minus(gapOf(s.id))
+	h.gaps = h.gaps.Minus(gapOf(s.id))
 	h.forget()
 	for _, c := range children {
 		child := h.turns[c]
@@ -229,41 +228,25 @@ func (h *History) Sum(from, to int) [32]byte {
 	if from < 0 || from > to || to > h.Len() {
 		panic("turn: History.Sum out of range")
 	}
-	return h.index.sumBefore(to).minus(h.index.sumBefore(from)).bytes()
+	return h.index.sumBefore(to).Minus(h.index.sumBefore(from)).Bytes()
 }
 
 // Before gives the turn that comes before a stored one in the order, Invalid ones
 // left out. False: there is none.
-func (h *History) Before(id ID) (ID, bool) {
-	if !h.Has(id) {
-		return ID{}, false
-	}
-	for i := h.Index(h.turns[id].body.Item()) - 1; i >= 0; i-- {
-		if other := h.At(i).ID; h.Shown(other) != Invalid {
-			return other, true
-		}
-	}
-	return ID{}, false
-}
+func (h *History) Before(id ID) (ID, bool) { return h.beside(id, -1) }
 
 // After gives the turn that comes after a stored one in the order, Invalid ones
 // left out. False: there is none.
-func (h *History) After(id ID) (ID, bool) {
+func (h *History) After(id ID) (ID, bool) { return h.beside(id, 1) }
+
+func (h *History) beside(id ID, step int) (ID, bool) {
 	if !h.Has(id) {
 		return ID{}, false
 	}
-	for i := h.Index(h.turns[id].body.Item()) + 1; i < h.Len(); i++ {
+	for i := h.Index(h.turns[id].body.Item()) + step; i >= 0 && i < h.Len(); i += step {
 		if other := h.At(i).ID; h.Shown(other) != Invalid {
 			return other, true
 		}
 	}
 	return ID{}, false
-}
-
-// Range goes through the items from from on that come before to, in the order.
-// Nothing may be added meanwhile.
-func (h *History) Range(from, to Item) iter.Seq[Item] {
-	return func(yield func(Item) bool) {
-		h.index.ascend(from, func(it Item) bool { return it.Less(to) && yield(it) })
-	}
 }

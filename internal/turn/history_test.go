@@ -234,6 +234,15 @@ func TestHistoryAgainstReference(t *testing.T) {
 	}
 }
 
+// itemsOf lists all of h, in the order.
+func itemsOf(h *History) []Item {
+	items := make([]Item, h.Len())
+	for i := range items {
+		items[i] = h.At(i)
+	}
+	return items
+}
+
 func compareHistory(t *testing.T, where string, rng *rand.Rand, h *History, slow *slowHistory) {
 	t.Helper()
 	equal := func(what string, got, want any) {
@@ -249,14 +258,11 @@ func compareHistory(t *testing.T, where string, rng *rand.Rand, h *History, slow
 	equal("Missing", append([]ID{}, h.Missing(1000)...), append([]ID{}, slow.missing...))
 	few := rng.IntN(len(slow.missing) + 1)
 	equal("Missing few", append([]ID{}, h.Missing(few)...), append([]ID{}, slow.missing[:few]...))
-	if got := slices.Collect(h.Range(Item{}, Item{Stamp: 1 << 63})); !slices.Equal(got, items) {
-		t.Fatalf("%s: Range = %v", where, got)
+	if got := itemsOf(h); !slices.Equal(got, items) {
+		t.Fatalf("%s: items %v", where, got)
 	}
 	from, to := items[rng.IntN(len(items))], items[rng.IntN(len(items))]
 	i, j := slices.Index(items, from), slices.Index(items, to)
-	if got := slices.Collect(h.Range(from, to)); !slices.Equal(got, items[i:max(i, j)]) {
-		t.Fatalf("%s: Range of [%d, %d) = %v", where, i, j, got)
-	}
 	if i <= j {
 		equal("Sum", h.Sum(i, j), slowSum(items[i:j]))
 	}
@@ -369,9 +375,6 @@ func TestEmptyHistory(t *testing.T) {
 		h.Shown(id) != Absent || h.Sum(0, 0) != [32]byte{} || h.Index(Item{Stamp: 9}) != 0 ||
 		h.Fingerprint() != sha256.Sum256(nil) || h.Delivered(nil, id) || !h.Delivered([]ID{id}, id) {
 		t.Error("an empty history is not empty")
-	}
-	for range h.Range(Item{}, Item{Stamp: 1}) {
-		t.Error("an item from nothing")
 	}
 }
 

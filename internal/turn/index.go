@@ -21,7 +21,7 @@ type branch struct {
 	node  *node
 	low   Item // the least item below
 	count int
-	sum   sum
+	sum   Sum
 }
 
 // node has items if it is a leaf, else kids, in the order.
@@ -67,7 +67,7 @@ func (b *branch) insert(it Item) (added bool, right *branch) {
 		b.low = it
 	}
 	b.count++
-	b.sum = b.sum.plus(sumOf(it.ID))
+	b.sum = b.sum.Plus(SumOf(it.ID))
 	return true, b.split()
 }
 
@@ -88,7 +88,7 @@ func (b *branch) split() *branch {
 	}
 	right := branchOf(&half)
 	b.count -= right.count
-	b.sum = b.sum.minus(right.sum)
+	b.sum = b.sum.Minus(right.sum)
 	return &right
 }
 
@@ -98,14 +98,14 @@ func branchOf(n *node) branch {
 	if n.kids == nil {
 		b.low, b.count = n.items[0], len(n.items)
 		for _, it := range n.items {
-			b.sum = b.sum.plus(sumOf(it.ID))
+			b.sum = b.sum.Plus(SumOf(it.ID))
 		}
 		return b
 	}
 	b.low = n.kids[0].low
 	for _, k := range n.kids {
 		b.count += k.count
-		b.sum = b.sum.plus(k.sum)
+		b.sum = b.sum.Plus(k.sum)
 	}
 	return b
 }
@@ -148,8 +148,8 @@ func (x *index) at(i int) Item {
 }
 
 // sumBefore adds the ids of the first i items, 0 <= i <= len.
-func (x *index) sumBefore(i int) sum {
-	var s sum
+func (x *index) sumBefore(i int) Sum {
+	var s Sum
 	if i == x.len() {
 		return x.root.sum
 	}
@@ -158,38 +158,13 @@ func (x *index) sumBefore(i int) sum {
 		k := 0
 		for i >= n.kids[k].count {
 			i -= n.kids[k].count
-			s = s.plus(n.kids[k].sum)
+			s = s.Plus(n.kids[k].sum)
 			k++
 		}
 		n = n.kids[k].node
 	}
 	for _, it := range n.items[:i] {
-		s = s.plus(sumOf(it.ID))
+		s = s.Plus(SumOf(it.ID))
 	}
 	return s
-}
-
-// ascend calls yield for the items from from on, until it says false.
-func (x *index) ascend(from Item, yield func(Item) bool) {
-	if x.root.node != nil {
-		x.root.node.ascend(from, yield)
-	}
-}
-
-func (n *node) ascend(from Item, yield func(Item) bool) bool {
-	if n.kids == nil {
-		i, _ := slices.BinarySearchFunc(n.items, from, Item.Compare)
-		for _, it := range n.items[i:] {
-			if !yield(it) {
-				return false
-			}
-		}
-		return true
-	}
-	for i := n.kidOf(from); i < len(n.kids); i++ {
-		if !n.kids[i].node.ascend(from, yield) {
-			return false
-		}
-	}
-	return true
 }

@@ -56,9 +56,10 @@ const spaces = " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2
 // error for people that says what is wrong with it and what to do. kind is what
 // the error calls it, as "name" or "room".
 //
-// A name has 1 to MaxName characters, none of them invisible, none of | / \ :,
+// A name has 1 to MaxName characters, none of them invisible, none of | / \ : #,
 // no space at either end, and is neither . nor .. : so it can stand in a line of
-// a replica and, folded, name a folder.
+// a replica and, folded, name a folder; and nobody can be called brenda#3f9a,
+// which is how another key than brenda's is shown under the name brenda.
 func CheckName(kind, s string) (string, error) {
 	nfc := norm.NFC.String(s)
 	if fault, char := checkStable(nfc); fault != "" {
@@ -73,11 +74,11 @@ type NameFault string
 // The faults that CheckName finds.
 const (
 	NameEmpty     NameFault = "empty"
-	NameTooLong   NameFault = "too-long"  // over MaxName characters
-	NameNotUTF8   NameFault = "utf8"      //
+	NameTooLong   NameFault = "too-long" // over MaxName characters
+	NameNotUTF8   NameFault = "utf8"
 	NameReserved  NameFault = "reserved"  // . or ..
 	NameSpace     NameFault = "space"     // at either end
-	NameSeparator NameFault = "separator" // Char is one of | / \ :
+	NameSeparator NameFault = "separator" // Char is one of | / \ : #
 	NameInvisible NameFault = "invisible" // Char is not to be seen
 )
 
@@ -96,7 +97,7 @@ var nameFaults = map[NameFault]string{
 	NameNotUTF8:   "is not UTF-8: set the terminal to UTF-8",
 	NameReserved:  "would name a folder of the system: choose another",
 	NameSpace:     "begins or ends with a space: leave it out",
-	NameSeparator: "has %q in it, which separates fields or folders: leave it out",
+	NameSeparator: "has %q in it, which separates fields, folders, or a name from its key: leave it out",
 	NameInvisible: "has the invisible character %U in it: leave it out",
 }
 
@@ -126,7 +127,7 @@ func checkStable(s string) (fault NameFault, char rune) {
 		return NameSpace, 0
 	}
 	for _, r := range s {
-		if strings.ContainsRune(`|/\:`, r) {
+		if strings.ContainsRune(`|/\:#`, r) {
 			return NameSeparator, r
 		}
 		if unicode.Is(unnameable, r) {

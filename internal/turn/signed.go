@@ -99,12 +99,37 @@ func Parse(g GroupID, b []byte) (*Signed, error) {
 // this group: as with a line of one's own replica whose checksum holds.
 func ParseTrusted(g GroupID, b []byte) (*Signed, error) { return parse(g, b) }
 
-func parse(g GroupID, b []byte) (*Signed, error) {
+// Claimed gives the id that b has if it is a signed turn of group g, for the price
+// of a hash: to ask whether the turn is there already before Parse is paid for. The
+// error is ErrSize.
+//
+// It looks at nothing but the length. So it does not say that b is a turn, or whose,
+// nor that its signature is good: the id does not cover that, and whoever saw a turn
+// can claim its id with another signature. Only if a turn of this id is stored, and
+// so passed Parse once, is it certain that b says the same and brings nothing new.
+func Claimed(g GroupID, b []byte) (ID, error) {
+	array, err := arrayOf(b)
+	if err != nil {
+		return ID{}, err
+	}
+	return identify(g, array), nil
+}
+
+// arrayOf gives what stands before the signature.
+func arrayOf(b []byte) ([]byte, error) {
 	if len(b) <= signatureSize || len(b) > MaxSigned {
 		return nil, fmt.Errorf("%w: %d bytes, the most is %d", ErrSize, len(b), MaxSigned)
 	}
+	return b[:len(b)-signatureSize], nil
+}
+
+func parse(g GroupID, b []byte) (*Signed, error) {
+	array, err := arrayOf(b)
+	if err != nil {
+		return nil, err
+	}
 	b = bytes.Clone(b)
-	array := b[:len(b)-signatureSize]
+	array = b[:len(array)]
 	t, err := decode(array)
 	if err != nil {
 		return nil, err

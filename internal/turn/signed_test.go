@@ -192,6 +192,38 @@ func TestParseTrusted(t *testing.T) {
 	}
 }
 
+func TestClaimed(t *testing.T) {
+	id, b := readGolden(t, filepath.Join("testdata", "plain.hex"))
+	claims := func(g GroupID, b []byte) ID {
+		t.Helper()
+		got, err := Claimed(g, b)
+		if err != nil {
+			t.Error(err)
+		}
+		return got
+	}
+	if got := claims(testGroup, b); got != id {
+		t.Errorf("claims %v, is %v", got, id)
+	}
+	if got := claims(GroupID{9}, b); got == id {
+		t.Error("the same id in another group")
+	}
+	forged := slices.Clone(b)
+	forged[len(b)-1] ^= 1
+	if got := claims(testGroup, forged); got != id {
+		t.Errorf("with a bad signature it claims %v, and the signature is no part of the id", got)
+	}
+	forged[40] ^= 1
+	if got := claims(testGroup, forged); got == id {
+		t.Error("the same id for another array")
+	}
+	for _, wrong := range [][]byte{nil, b[len(b)-signatureSize:], make([]byte, MaxSigned+1)} {
+		if _, err := Claimed(testGroup, wrong); !errors.Is(err, ErrSize) {
+			t.Errorf("%d bytes: %v", len(wrong), err)
+		}
+	}
+}
+
 // faults are turns that neither Sign nor Parse accepts.
 var faults = []struct {
 	name string
@@ -201,6 +233,7 @@ var faults = []struct {
 	{"no name", func(t *Turn) { t.Name = "" }, ErrName},
 	{"long name", func(t *Turn) { t.Name = strings.Repeat("x", MaxName+1) }, ErrName},
 	{"bar in name", func(t *Turn) { t.Name = "a|b" }, ErrName},
+	{"key in name", func(t *Turn) { t.Name = "brenda#3f9a" }, ErrName},
 	{"stamp 0", func(t *Turn) { t.Stamp = 0 }, ErrStamp},
 	{"stamp 2^53", func(t *Turn) { t.Stamp = 1 << 53 }, ErrStamp},
 	{"year 1969", func(t *Turn) { t.Time = -1 }, ErrTime},
@@ -433,6 +466,9 @@ func FuzzParse(f *testing.F) {
 		if !bytes.Equal(s.Bytes(), b) {
 			t.Fatalf("bytes changed")
 		}
+		if id, err := Claimed(testGroup, b); err != nil || id != s.ID() {
+			t.Fatalf("claims %v, is %v: %v", id, s.ID(), err)
+		}
 		got := s.Turn()
 		if got.Stamp == 0 || got.Stamp >= 1<<53 || len(got.Parents) > 8 || got.Name == "" || len(b) > MaxSigned {
 			t.Fatalf("accepted: %+v", got)
@@ -476,6 +512,16 @@ func BenchmarkParseTrusted(b *testing.B) {
 	b.SetBytes(int64(len(raw)))
 	for b.Loop() {
 		if _, err := ParseTrusted(testGroup, raw); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkClaimed(b *testing.B) {
+	_, raw := readGolden(b, filepath.Join("testdata", "plain.hex"))
+	b.SetBytes(int64(len(raw)))
+	for b.Loop() {
+		if _, err := Claimed(testGroup, raw); err != nil {
 			b.Fatal(err)
 		}
 	}

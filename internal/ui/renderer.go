@@ -167,29 +167,14 @@ func (r *Renderer) line(ev peer.Line) []string {
 }
 
 func (r *Renderer) peer(ev peer.Peer) []string {
-	d := words.D{"Name": ev.Name}
+	key := words.Key("peer." + string(ev.State))
+	if ev.Bye {
+		key = "peer.left-bye"
+	}
 	var lines []string
-	switch ev.State {
-	case peer.PeerJoined:
-		lines = append(lines, r.say("peer.joined", d))
-	case peer.PeerSuspected:
-		if r.verbose {
-			lines = append(lines, r.say("peer.suspected", d))
-		}
-	case peer.PeerLeft:
-		if ev.Bye {
-			lines = append(lines, r.say("peer.left-bye", d))
-		} else {
-			lines = append(lines, r.say("peer.left", d))
-		}
-	case peer.PeerLeftOut:
-		lines = append(lines, r.say("peer.left-out", d))
-	case peer.PeerLetIn:
-		lines = append(lines, r.say("peer.let-in", d))
-	case peer.PeerRecovered:
-		if r.verbose {
-			lines = append(lines, r.say("peer.recovered", d))
-		}
+	passing := ev.State == peer.PeerSuspected || ev.State == peer.PeerRecovered
+	if r.verbose || !passing {
+		lines = append(lines, r.say(key, words.D{"Name": ev.Name}))
 	}
 	changed := strings.Join(ev.View, "|") != strings.Join(r.view, "|") // no name has a bar
 	r.view = ev.View

@@ -70,7 +70,7 @@ func (r *Renderer) peers(peers []peer.PeerInfo) []string {
 			heard = r.words.T("peers.self")
 		}
 		rows = append(rows, []string{
-			oneLine(p.Name), hex.EncodeToString(p.Member[:4]), r.words.T(view),
+			p.Name, hex.EncodeToString(p.Member[:4]), r.words.T(view),
 			r.words.T(words.Key("activity." + p.Activity)), heard, r.words.T(record),
 		})
 	}

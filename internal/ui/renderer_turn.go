@@ -38,7 +38,7 @@ func (r *Renderer) turn(t peer.TurnShown) []string {
 	if !t.Late {
 		out = r.dayLine(t.Time)
 	}
-	head := "[" + r.time(t.Time) + "] " + oneLine(t.Name) + ": "
+	head := "[" + r.time(t.Time) + "] " + t.Name + ": "
 	tail := ""
 	if t.Late {
 		tail += " " + r.late(t.Before)
@@ -67,7 +67,7 @@ func (r *Renderer) late(before peer.Mark) string {
 	if before.Time.IsZero() {
 		return r.words.T("turn.late-last")
 	}
-	return r.words.T("turn.late", words.D{"Time": r.time(before.Time), "Name": oneLine(before.Name)})
+	return r.words.T("turn.late", words.D{"Time": r.time(before.Time), "Name": before.Name})
 }
 
 // time is the time of day, with the date when that is not the day shown now.
@@ -85,11 +85,10 @@ func (r *Renderer) date(t time.Time) string {
 
 // dayLine gives the line for the day of t, if that is not shown already.
 func (r *Renderer) dayLine(t time.Time) []string {
-	if r.date(t) == r.day {
+	day := r.date(t)
+	if day == r.day {
 		return nil
 	}
-	r.day = r.date(t)
+	r.day = day
 	return []string{"--- " + r.words.Date(t.In(r.look.Zone)) + " ---"}
 }
-
-func oneLine(s string) string { return strings.ReplaceAll(s, "\n", " ") }

@@ -11,8 +11,8 @@
 //	               1     1  32      64     1    n      flags: 1 want
 //	 2 BEAT      kind flags interval ts left view leader settledStamp settled
 //	               1     1        2  8    4   16      8            8      16
-//	             count head  count inView (incarnation counter)
-//	                 1 n*32      1      8     n*(8       4)
+//	             gaps count head  count inView (incarnation counter)
+//	                8     1 n*32      1      8     n*(8       4)
 //	               flags: 1 quiet, 2 asking, 4 holding (never both of these);
 //	               bit i of inView (of value 1<<i) stands for heard member i
 //	 3 REQ       kind ts k view

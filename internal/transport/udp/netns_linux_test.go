@@ -262,21 +262,12 @@ func bridge(t *testing.T, name string) {
 	mustIP(t, "link set "+name+" up")
 }
 
-// Two hosts, and everything that can happen to an interface.
-func TestHosts(t *testing.T) {
-	if !inside(t) {
-		return
-	}
-	bridge(t, "br0")
-	bridge(t, "br1")
-	a, b := newHost(t, "a"), newHost(t, "b")
-	a.plug("eth0", "br0", "10.9.0.1/24")
-	b.plug("eth0", "br0", "10.9.0.2/24")
-	a.do("open 224.1.1.1:5007")
-	b.do("open 224.1.1.1:5007")
-
+// meet tries all ways between two hosts on one network, where the addresses of
+// a begin so.
+func meet(t *testing.T, a, b *host, begins string) {
+	t.Helper()
 	fromA := a.reaches(b, "", "multicast")
-	if !strings.HasPrefix(fromA, "10.9.0.1:") {
+	if !strings.HasPrefix(fromA, begins) {
 		t.Errorf("a is %s to b", fromA)
 	}
 	fromB := b.reaches(a, fromA, "answer")
@@ -284,24 +275,62 @@ func TestHosts(t *testing.T) {
 	if from := a.reaches(a, "", "to-my-own-host"); from != fromA {
 		t.Errorf("a is %s to itself, and %s to b", from, fromA)
 	}
+}
+
+// plugSecond gives two hosts that have met a second network. What a says then
+// is heard once on each, on the first from an address that begins so.
+func plugSecond(t *testing.T, a, b *host, addrA, addrB, begins string) {
+	t.Helper()
+	bridge(t, "br1")
+	a.plug("eth1", "br1", addrA)
+	b.plug("eth1", "br1", addrB)
+	a.expect("changed +[eth1] -[]")
+	b.expect("changed +[eth1] -[]")
+	a.do("send both-ways")
+	one, two := b.expect("heard both-ways "), b.expect("heard both-ways ")
+	if strings.Contains(one, begins) == strings.Contains(two, begins) {
+		t.Errorf("not heard once on each network: %q, %q", one, two)
+	}
+}
+
+// replug takes away the only interface of a: it falls back to loopback for as
+// long as there is nothing else. The two hosts hear each other afterwards.
+func replug(t *testing.T, a, b *host, addr string) {
+	t.Helper()
+	a.do("ip link del eth0")
+	a.expect("changed +[lo] -[eth0]")
+	a.plug("eth0", "br0", addr)
+	a.expect("changed +[eth0] -[lo]")
+	b.reaches(a, "", "again")
+	a.reaches(b, "", "again-back")
+}
+
+// Two hosts, and everything that can happen to an interface.
+func TestHosts(t *testing.T) {
+	if !inside(t) {
+		return
+	}
+	bridge(t, "br0")
+	a, b := newHost(t, "a"), newHost(t, "b")
+	a.plug("eth0", "br0", "10.9.0.1/24")
+	b.plug("eth0", "br0", "10.9.0.2/24")
+	a.do("open 224.1.1.1:5007")
+	b.do("open 224.1.1.1:5007")
+	meet(t, a, b, "10.9.0.1:")
 
 	t.Log("the address changes")
 	a.do("ip addr add 10.9.0.101/24 dev eth0")
 	a.do("ip addr del 10.9.0.1/24 dev eth0")
 	a.do("ip addr replace 10.9.0.101/24 dev eth0")
-	if fromA = a.reaches(b, "", "moved"); !strings.HasPrefix(fromA, "10.9.0.101:") {
+	fromA := a.reaches(b, "", "moved")
+	if !strings.HasPrefix(fromA, "10.9.0.101:") {
 		t.Errorf("a is %s to b after it moved", fromA)
 	}
 	b.reaches(a, fromA, "moved-answer")
 	b.reaches(a, "", "moved-multicast")
 
-	t.Log("the interface is removed and made again: loopback for as long as there is nothing else")
-	a.do("ip link del eth0")
-	a.expect("changed +[lo] -[eth0]")
-	a.plug("eth0", "br0", "10.9.0.1/24")
-	a.expect("changed +[eth0] -[lo]")
-	b.reaches(a, "", "again")
-	a.reaches(b, "", "again-back")
+	t.Log("the interface is removed and made again")
+	replug(t, a, b, "10.9.0.1/24")
 
 	t.Log("removed and made again at once")
 	a.do("ip link del eth0")
@@ -309,15 +338,7 @@ func TestHosts(t *testing.T) {
 	b.reaches(a, "", "twice")
 
 	t.Log("a second network")
-	a.plug("eth1", "br1", "10.8.0.1/24")
-	b.plug("eth1", "br1", "10.8.0.2/24")
-	a.expect("changed +[eth1] -[]")
-	b.expect("changed +[eth1] -[]")
-	a.do("send both-ways")
-	one, two := b.expect("heard both-ways "), b.expect("heard both-ways ")
-	if (strings.Contains(one, "10.9.0.1:")) == (strings.Contains(two, "10.9.0.1:")) {
-		t.Errorf("not heard once on each network: %q, %q", one, two)
-	}
+	plugSecond(t, a, b, "10.8.0.1/24", "10.8.0.2/24", "10.9.0.1:")
 
 	t.Log("the first network goes: the second carries on")
 	a.do("ip link set eth0 down")
@@ -396,33 +417,11 @@ func TestHostsIPv6(t *testing.T) {
 	b.plug("eth0", "br0", "fe80::2/64 nodad")
 	a.do("open [ff02::7061]:5007")
 	b.do("open [ff02::7061]:5007")
-	fromA := a.reaches(b, "", "multicast")
-	if !strings.HasPrefix(fromA, "[fe80::1%eth0]:") {
-		t.Errorf("a is %s to b", fromA)
-	}
-	fromB := b.reaches(a, fromA, "answer")
-	a.reaches(b, fromB, "and-back")
-	a.reaches(a, "", "to-my-own-host")
-
-	bridge(t, "br1")
-	a.plug("eth1", "br1", "fe80::a1/64 nodad")
-	b.plug("eth1", "br1", "fe80::b1/64 nodad")
-	a.expect("changed +[eth1] -[]")
-	b.expect("changed +[eth1] -[]")
-	a.do("send both-ways")
-	one, two := b.expect("heard both-ways "), b.expect("heard both-ways ")
-	if (strings.Contains(one, "[fe80::1%eth0]:")) == (strings.Contains(two, "[fe80::1%eth0]:")) {
-		t.Errorf("not heard once on each network: %q, %q", one, two)
-	}
+	meet(t, a, b, "[fe80::1%eth0]:")
+	plugSecond(t, a, b, "fe80::a1/64 nodad", "fe80::b1/64 nodad", "[fe80::1%eth0]:")
 	a.do("ip link del eth1")
 	a.expect("changed +[] -[eth1]")
-
-	a.do("ip link del eth0")
-	a.expect("changed +[lo] -[eth0]")
-	a.plug("eth0", "br0", "fe80::1/64 nodad")
-	a.expect("changed +[eth0] -[lo]")
-	b.reaches(a, "", "again")
-	a.reaches(b, "", "again-back")
+	replug(t, a, b, "fe80::1/64 nodad")
 }
 
 // The suite with IPv6 on loopback, which on Linux takes a route.

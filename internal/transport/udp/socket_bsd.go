@@ -2,11 +2,7 @@
 
 package udp
 
-import (
-	"syscall"
-
-	"golang.org/x/sys/unix"
-)
+import "golang.org/x/sys/unix"
 
 // prepare is called before the socket is bound. To share a port these systems
 // want SO_REUSEPORT from everybody.
@@ -23,6 +19,3 @@ func prepare(fd uintptr, _, shared bool) error {
 func readBackBuffer(fd uintptr) (int, error) {
 	return unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF)
 }
-
-// passing tells whether a read error is about one datagram, not the socket.
-func passing(syscall.Errno) bool { return false }

@@ -1,10 +1,6 @@
 package udp
 
-import (
-	"syscall"
-
-	"golang.org/x/sys/unix"
-)
+import "golang.org/x/sys/unix"
 
 // prepare is called before the socket is bound. IP_MULTICAST_ALL is on by
 // default and would let in every group that any program of this machine has
@@ -31,6 +27,3 @@ func readBackBuffer(fd uintptr) (int, error) {
 	n, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF)
 	return n / 2, err
 }
-
-// passing tells whether a read error is about one datagram, not the socket.
-func passing(syscall.Errno) bool { return false }

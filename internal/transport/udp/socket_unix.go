@@ -17,6 +17,9 @@ var (
 	full        = []syscall.Errno{unix.ENOBUFS, unix.ENOMEM, unix.EAGAIN}
 )
 
+// passing tells whether a read error is about one datagram, not the socket.
+func passing(syscall.Errno) bool { return false }
+
 // selectInterface makes multicast leave by the interface with this index and,
 // with IPv4, from this address unless it is zero.
 func selectInterface(fd uintptr, v6 bool, index int, source [4]byte) error {

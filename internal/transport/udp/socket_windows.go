@@ -34,7 +34,8 @@ func readBackBuffer(fd uintptr) (int, error) {
 func passing(err syscall.Errno) bool { return err == windows.WSAEMSGSIZE }
 
 // selectInterface makes multicast leave by the interface with this index, from
-// the address that the system chooses. For IPv4 Windows takes an address of 0.0.0.0/8 as an index in network order.
+// the address that the system chooses. For IPv4 Windows takes an address of
+// 0.0.0.0/8 as an index in network order.
 func selectInterface(fd uintptr, v6 bool, index int, _ [4]byte) error {
 	if v6 {
 		return windows.SetsockoptInt(windows.Handle(fd), windows.IPPROTO_IPV6, windows.IPV6_MULTICAST_IF, index)

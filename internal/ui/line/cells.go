@@ -26,7 +26,8 @@ func cells(text string, clusters bool) []cell {
 		cluster, width := ansi.FirstGraphemeCluster(text[at:], ansi.GraphemeWidth)
 		c := cell{text: cluster, width: width, at: at}
 		if !clusters && width != ansi.StringWidthWc(cluster) {
-			c.text = firstRune(cluster)
+			_, n := utf8.DecodeRuneInString(cluster)
+			c.text = cluster[:n]
 			c.width = ansi.StringWidthWc(c.text)
 		}
 		switch {

@@ -36,10 +36,14 @@ func (e *editor) previous() int {
 // insert puts s at the cursor and the cursor behind it. An accent joins the
 // letter before it.
 func (e *editor) insert(s string) {
-	want := e.pos + len(s)
 	e.text = e.text[:e.pos] + s + e.text[e.pos:]
+	e.seek(e.pos + len(s))
+}
+
+// seek puts the cursor at the first boundary that is not before at.
+func (e *editor) seek(at int) {
 	e.pos = 0
-	for e.pos < want {
+	for e.pos < at {
 		e.pos = e.next()
 	}
 }
@@ -53,10 +57,7 @@ func (e *editor) end()   { e.pos = len(e.text) }
 // then stands side by side may become one cluster: the cursor goes behind it.
 func (e *editor) cut(a, b int) {
 	e.text = e.text[:a] + e.text[b:]
-	e.pos = 0
-	for e.pos < a {
-		e.pos = e.next()
-	}
+	e.seek(a)
 }
 
 func (e *editor) backspace() { e.cut(e.previous(), e.pos) }
@@ -67,22 +68,9 @@ func (e *editor) cutAfter()  { e.cut(e.pos, len(e.text)) }
 // cutWord removes the word before the cursor, and the spaces between the two.
 func (e *editor) cutWord() {
 	before := strings.TrimRightFunc(e.text[:e.pos], unicode.IsSpace)
-	word := strings.LastIndexFunc(before, unicode.IsSpace)
-	start := 0
-	if word >= 0 {
-		start = word + len(firstRune(before[word:]))
-	}
-	e.cut(start, e.pos)
+	word := strings.TrimRightFunc(before, func(r rune) bool { return !unicode.IsSpace(r) })
+	e.cut(len(word), e.pos)
 }
 
 // set replaces the text and puts the cursor at its end.
 func (e *editor) set(text string) { e.text, e.pos = text, len(text) }
-
-func firstRune(s string) string {
-	for i := range s {
-		if i > 0 {
-			return s[:i]
-		}
-	}
-	return s
-}

@@ -91,7 +91,8 @@ func FuzzEditor(f *testing.F) {
 			if int(k) < len(names) {
 				edit(&e, names[k])
 			} else {
-				e.insert(text[:len(firstRune(text))])
+				_, n := utf8.DecodeRuneInString(text)
+				e.insert(text[:n])
 			}
 			if !utf8.ValidString(e.text) || !slices.Contains(boundaries(e.text), e.pos) {
 				t.Fatalf("key %d on %q at %d: %q at %d", k, before.text, before.pos, e.text, e.pos)

@@ -194,8 +194,8 @@ func (m *model) shownPrompt() string {
 // one, which is for the cursor behind the text or the mark that more follows.
 func (m *model) room() int { return max(4, m.width-ansi.StringWidth(m.shownPrompt())-1) }
 
-// scroll makes the cells, and moves the window over the text as little as it takes to show the
-// cursor, and no further to the right than the text needs.
+// scroll makes the cells, and moves the window over the text as little as it
+// takes to show the cursor, and no further to the right than the text needs.
 func (m *model) scroll() {
 	if m.edit.text != m.drawn || m.cells == nil {
 		m.cells, m.drawn = cells(m.edit.text, m.clusters), m.edit.text

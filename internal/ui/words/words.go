@@ -36,8 +36,7 @@ type D map[string]any
 
 // Words is the catalogue in one language. It may be used by several goroutines.
 type Words struct {
-	lang string
-	loc  *i18n.Localizer
+	loc *i18n.Localizer
 }
 
 // For gives the catalogue in the language, English or Portuguese; anything
@@ -46,7 +45,7 @@ func For(lang string) *Words {
 	if lang != Portuguese {
 		lang = English
 	}
-	return &Words{lang: lang, loc: i18n.NewLocalizer(bundle(), lang)}
+	return &Words{loc: i18n.NewLocalizer(bundle(), lang)}
 }
 
 // bundle reads the embedded files, once. They are part of the program, so a
@@ -61,9 +60,6 @@ var bundle = sync.OnceValue(func() *i18n.Bundle {
 	}
 	return b
 })
-
-// Lang is the language, English or Portuguese.
-func (w *Words) Lang() string { return w.lang }
 
 // T gives the sentence of the key with the values in place of its
 // placeholders. A key that the catalogue does not have gives the key itself.

@@ -327,7 +327,7 @@ func TestUnknownKeyGivesItself(t *testing.T) {
 	if got := words.For(words.English).T("no.such-key"); got != "no.such-key" {
 		t.Errorf("%q", got)
 	}
-	if got := words.For("fr").Lang(); got != words.English {
+	if got := words.For("fr").T("cli.usage"); got != "Usage:" {
 		t.Errorf("%q", got)
 	}
 }
