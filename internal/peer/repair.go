@@ -75,13 +75,13 @@ func (c *Core) receiveTurns(now Now, from uint64, counter uint32, info member.In
 		c.receiveRep(now, info, counter, *m.Rep, true)
 	}
 	for _, b := range m.Turns {
+		id, err := turn.Claimed(c.cfg.Group, b)
+		if err == nil && (c.history.Has(id) || c.repair.coming[id] || len(c.repair.incoming) >= maxIncoming) {
+			continue // and no signature is checked for it
+		}
 		s, err := turn.Parse(c.cfg.Group, b)
 		if err != nil {
 			c.counts.BadTurn++
-			continue
-		}
-		id := s.ID()
-		if c.history.Has(id) || c.repair.coming[id] || len(c.repair.incoming) >= maxIncoming {
 			continue
 		}
 		_, wanted := c.repair.wants[id]
