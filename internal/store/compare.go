@@ -14,7 +14,7 @@ import (
 // for logs that nobody writes: see Store.Compare.
 func Compare(fsys FS, paths []string, group turn.GroupID) ([]ReplicaReport, int) {
 	u := newUnion(group, turn.Parse)
-	return compare(fsys, paths, nil, u), len(u.turns)
+	return compare(fsys, paths, nil, u), len(u.items)
 }
 
 // compare is Compare for the first ends[i] bytes of each log, and for all of it
@@ -26,8 +26,8 @@ func compare(fsys FS, paths []string, ends []int64, u *union) []ReplicaReport {
 		if ends != nil {
 			end = ends[i]
 		}
-		l, err := readLog(fsys, path, end, u)
-		l.Err = errors.Join(l.Err, err)
+		l := readLog(fsys, path, nil, end, u)
+		l.Err = errors.Join(l.Err, l.wrong)
 		if !l.exists {
 			l.Err = &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
 		}
@@ -36,19 +36,38 @@ func compare(fsys FS, paths []string, ends []int64, u *union) []ReplicaReport {
 		}
 		logs[i] = l
 	}
-
-	all := make([]turn.Item, 0, len(u.turns))
-	for _, m := range u.turns {
-		all = append(all, m.Item())
-	}
-	set := reconcile.NewSlice(all)
 	reports := make([]ReplicaReport, len(logs))
-	for i, l := range logs {
-		missing, _ := reconcile.Diff(set, reconcile.NewSlice(l.items))
-		l.Missing = len(missing)
-		reports[i] = l.ReplicaReport
+	for i, missing := range u.missing(logs) {
+		logs[i].Missing = len(missing)
+		reports[i] = logs[i].ReplicaReport
 	}
 	return reports
+}
+
+// missing gives, for each log, the turns of the union that it lacks, in the
+// order. Logs that have all cost nothing; for the others the sets are
+// reconciled.
+func (u *union) missing(logs []*logFile) [][]int32 {
+	var all *reconcile.Slice
+	out := make([][]int32, len(logs))
+	for k, l := range logs {
+		if len(l.order) == len(u.items) {
+			continue // each turn of a log is in the union
+		}
+		if all == nil {
+			all = reconcile.NewSlice(u.items)
+		}
+		items := make([]turn.Item, len(l.order))
+		for j, i := range l.order {
+			items[j] = u.items[i]
+		}
+		ids, _ := reconcile.Diff(all, reconcile.NewSlice(items))
+		for _, id := range ids {
+			out[k] = append(out[k], u.index[id])
+		}
+		u.ordered(out[k])
+	}
+	return out
 }
 
 // compareTries bounds how often a comparison begins anew because a log was
@@ -73,7 +92,7 @@ func (s *Store) Compare() ([]ReplicaReport, int) {
 		}
 		if same || try == compareTries {
 			s.addErrors(reports)
-			return reports, len(u.turns)
+			return reports, len(u.items)
 		}
 	}
 }

@@ -25,7 +25,7 @@
 //
 // # What reading a log makes of a file
 //
-//   - A missing or empty file is a log without turns; opening makes it one.
+//   - A missing or empty file is a log without turns.
 //   - A damaged line is skipped, and reported with its place. Reading goes on
 //     behind the next newline. If the turn in it still bears its author's
 //     signature, nothing of it is lost: it counts in the union, as missing in
@@ -47,6 +47,28 @@
 //     group (ErrOtherGroup) if a turn of that group follows. A header of a
 //     higher format version is damaged likewise, else ErrNewerLog.
 //
+// # Mending
+//
+// Opening makes all replicas alike, and Repair does while the program runs:
+//
+//   - What is mended has one sequence of lines: that of the replica that has
+//     most turns of those without damage, then what only others have, by
+//     (stamp, id). If no replica is without damage, all turns are by (stamp,
+//     id). Behind the header, which bears the generation, all replicas are the
+//     same to the byte.
+//   - A log that only lacks the end of that sequence, as a kill in the middle of
+//     an append leaves it, gets it appended.
+//   - Any other log is written anew: a new file, fsynced and read again, renamed
+//     over the old one. One with damaged lines stays beside it with the ending
+//     .damaged (the first two and the newest), one of another group with the
+//     ending .foreign, always.
+//   - A log of another group is taken for a mistake where another replica is of
+//     this group; else it is ErrOtherGroup, and nothing is touched.
+//   - A log that cannot be read is not replaced, and takes no turns until it can.
+//     One that cannot be written anew stays as it is, and takes turns.
+//
+// Turns come from the other logs, verified; Append brings in what members have.
+//
 // Two things cannot be seen in one log alone: that it was cut exactly between
 // two lines, and that its generation changed. The first is found by comparing
 // the logs (Compare), the second harms nothing.
@@ -57,4 +79,8 @@
 // the program loses nothing. Sync makes what one replica has durable against a
 // power cut. The store starts no goroutine; Append never waits for a Sync, a
 // Compare or a rebuild.
+//
+// One thing is beyond that: where there is only one replica, its fsync fails, it
+// cannot be written anew and the program ends, the next start reads from the
+// system's memory what may not be on the disk, and cannot know it.
 package store

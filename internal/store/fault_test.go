@@ -47,6 +47,7 @@ type witness struct {
 	done    map[turn.LineID]bool   // Done said so
 	texts   map[turn.LineID]string // all that were given to Queue
 	least   int                    // the fewest replicas that an Append had
+	doubt   bool                   // the only replica could not be made durable
 }
 
 func newWitness(d *storetest.Disk, replicas int) *witness {
@@ -91,6 +92,12 @@ func (w *witness) sync(i int) {
 	}
 	upto, err := w.s.Sync(i)
 	if err != nil {
+		// No later process can know that what it reads there is not durable,
+		// and no other replica has it.
+		w.doubt = w.doubt || w.o.Replicas == 1
+		return
+	}
+	if w.doubt {
 		return
 	}
 	w.durable = append(w.durable, w.found[i]...)

@@ -47,9 +47,11 @@ type FS interface {
 	Lock(path string) (io.Closer, error)
 }
 
-// File is an open file. Write and Sync may be called at the same time.
+// File is an open file. Write and Sync may be called at the same time. ReadAt
+// is for files that Open gave.
 type File interface {
 	io.Reader
+	io.ReaderAt
 	io.Writer
 	io.Closer
 

@@ -2,10 +2,12 @@ package store
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 
 	"github.com/papo-chat/papo/internal/turn"
 )
@@ -13,55 +15,76 @@ import (
 // logFile is what reading one log into a union gave.
 type logFile struct {
 	ReplicaReport
-	header header      // the zero value if there is none to be read
-	items  []turn.Item // the turns in good lines, each once
+	header header  // the zero value if there is none to be read
+	order  []int32 // the turns in good lines, each once, in their order there
 
+	from   *position // reading began behind it; nil: at the beginning
+	at     position  // behind the last line that is not torn
 	lines  int
 	exists bool
 	fresh  bool   // nothing but a header of no use here: to be written anew
 	good   int64  // where the last line ends that is not torn
+	start  int64  // where it begins
 	torn   []byte // what stands behind it
 	open   bool   // no newline stands before good, though bytes do
+	wrong  error  // ErrOtherGroup or ErrNewerLog: nothing may be written there
 }
 
-// readLog reads a log into u, or its first limit bytes if limit is not
-// negative. The error matches ErrOtherGroup or ErrNewerLog, and then nothing
-// may be written at this path; anything else that stops reading is in
-// ReplicaReport.Err, and what was read before stays good.
-func readLog(fsys FS, path string, limit int64, u *union) (*logFile, error) {
-	u.logs++
+// whole tells that a log is as it should be, whatever it lacks at its end.
+func (l *logFile) whole() bool {
+	return l.exists && !l.fresh && l.Err == nil && l.wrong == nil && len(l.Damaged) == 0 && l.header.version == formatVersion
+}
+
+// readLog reads a log into u, from a position if that holds, else from its
+// beginning, or its first limit bytes if limit is not negative. What stops
+// reading is in wrong or in ReplicaReport.Err; what was read before stays good.
+func readLog(fsys FS, path string, from *position, limit int64, u *union) *logFile {
+	u.logs = append(u.logs, path)
 	l := &logFile{ReplicaReport: ReplicaReport{Path: path}}
 	f, err := fsys.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return l, nil
+		return l
 	}
 	l.exists = true
 	if err != nil {
 		l.Err = err
-		return l, nil
+		return l
 	}
 	defer f.Close() // it was only read: nothing can be lost
 
-	var r io.Reader = f
-	if limit >= 0 {
-		r = io.LimitReader(f, limit)
+	first := 1
+	if from != nil {
+		if h := headerOf(f); h.group == u.group && from.holds(f, h) {
+			l.from, l.header, l.lines = from, h, from.lines
+			l.good, l.start, first = from.offset, from.start, from.lines+1
+		}
 	}
-	scan := u.scan
-	scan.reset(r)
-	for no := 1; ; no++ {
-		line, err := scan.next()
+	var r io.Reader = f
+	if l.from != nil || limit >= 0 {
+		if limit < 0 {
+			limit = math.MaxInt64
+		}
+		r = io.NewSectionReader(f, l.good, limit-l.good)
+	}
+	u.scan.reset(r, l.good)
+	for no := first; ; no++ {
+		line, err := u.scan.next()
 		if err == nil {
 			l.lines = no
-			err = l.line(line, no, scan.offset, u)
+			err = l.line(line, no, u.scan.offset, u)
 		}
 		switch {
 		case errors.Is(err, io.EOF):
-			return l, l.finish(u)
-		case errors.Is(err, ErrOtherGroup), errors.Is(err, ErrNewerLog):
-			return l, err
+			l.finish(u)
+			if l.wrong == nil {
+				l.locate(f)
+			}
+			return l
 		case err != nil:
 			l.Err = err
-			return l, nil
+			return l
+		case l.wrong != nil:
+			return l
 		}
 	}
 }
@@ -74,19 +97,16 @@ func (l *logFile) line(line scannedLine, no int, end int64, u *union) error {
 	case line.long:
 		l.damage(line.offset, no, fmt.Sprintf("a line of more than %d bytes", maxLogLine))
 	default:
-		whole, err := l.takeTurn(line, no, u)
-		if err != nil {
-			return err
-		}
-		if !whole {
-			l.Torn, l.torn = true, bytes.Clone(line.text)
+		if whole := l.takeTurn(line, no, u); !whole {
+			l.Torn, l.torn = l.wrong == nil, bytes.Clone(line.text)
+			l.lines--
 			return nil
 		}
 	}
 	if no == 1 && !header {
 		l.damage(0, 1, "the header is missing or damaged")
 	}
-	l.good, l.open = end, !line.ended
+	l.good, l.start, l.open = end, line.offset, !line.ended
 	return nil
 }
 
@@ -103,34 +123,47 @@ func (l *logFile) foreign(u *union) bool {
 	return l.header.version > formatVersion || l.header.version == formatVersion && l.header.group != u.group
 }
 
-// takeTurn takes a line that is no header. Whole is false for a torn line.
-func (l *logFile) takeTurn(line scannedLine, no int, u *union) (whole bool, err error) {
+// takeTurn takes a line that is no header. Whole is false for a torn line, and
+// if the log turns out to be another group's.
+func (l *logFile) takeTurn(line scannedLine, no int, u *union) (whole bool) {
+	hash := u.hash(line.text)
+	if i, met := u.lines[hash]; met {
+		l.take(u, i)
+		u.stands(i, line.offset, len(line.text)+1)
+		return true
+	}
 	s, why := u.decode(line.text)
 	if s == nil && l.foreign(u) && l.Turns == 0 && l.header.version == formatVersion {
 		if _, err := turn.Parse(l.header.group, u.raw); err == nil {
-			return false, fmt.Errorf("%s: %w", l.Path, ErrOtherGroup)
+			l.wrong = fmt.Errorf("%s: %w", l.Path, ErrOtherGroup)
+			return false
 		}
-	}
-	if s == nil && !line.ended {
-		return false, nil
 	}
 	switch {
+	case s == nil && !line.ended:
+		return false
 	case why == "":
-		if u.add(s) {
-			l.items, l.Turns = append(l.items, s.Item()), l.Turns+1
-		}
-		return true, nil
+		i := u.add(s, line.offset, len(line.text)+1)
+		u.lines[hash] = i
+		l.take(u, i)
+		return true
 	case s != nil:
 		u.salvage(s)
 	case no == 1:
-		return true, nil // a damaged header
+		return true // a damaged header
 	}
 	l.damage(line.offset, no, why)
-	return true, nil
+	return true
+}
+
+func (l *logFile) take(u *union, i int32) {
+	if u.first(i) {
+		l.order, l.Turns = append(l.order, i), l.Turns+1
+	}
 }
 
 // finish draws the conclusions from the whole log.
-func (l *logFile) finish(u *union) error {
+func (l *logFile) finish(u *union) {
 	switch {
 	case !l.foreign(u):
 		l.fresh = l.lines == 0
@@ -140,9 +173,29 @@ func (l *logFile) finish(u *union) error {
 	case l.Turns > 0:
 		l.damage(0, 1, "the header is damaged")
 	case l.header.version > formatVersion:
-		return fmt.Errorf("%s: %w", l.Path, ErrNewerLog)
+		l.wrong = fmt.Errorf("%s: %w", l.Path, ErrNewerLog)
 	default:
 		l.damage(0, 1, "the header is damaged")
 	}
-	return nil
+}
+
+// locate notes the position behind the last good line, as it will be once that
+// is ended by a newline. A log without one has the zero value, which holds for
+// no file.
+func (l *logFile) locate(f io.ReaderAt) {
+	size := l.good - l.start
+	if size <= 0 || size > maxLogLine+1 || l.header.version != formatVersion {
+		return
+	}
+	line := make([]byte, size)
+	if n, _ := f.ReadAt(line, l.start); int64(n) < size {
+		return
+	}
+	if l.open {
+		line = append(line, '\n')
+	}
+	l.at = position{
+		generation: l.header.generation, offset: l.start + int64(len(line)), start: l.start,
+		sum: sha256.Sum256(line), lines: l.lines,
+	}
 }

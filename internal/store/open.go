@@ -24,11 +24,16 @@ type Restored struct {
 	UnsentDamaged []Damage // of unsent.log; MaxDamaged at most
 }
 
-// ReplicaState is what became of one replica when it was opened.
+// ReplicaState is what became of one replica when it was opened: the report is
+// what was found, the rest what was done.
 type ReplicaState struct {
 	ReplicaReport
-	Aside   string // Torn: the file where the torn line is kept; empty: it was not cut off
-	Created bool   // the file was not there
+	Aside     string // Torn: the file where the torn line is kept; empty: it was not cut off
+	Created   bool   // the file was not there
+	Foreign   bool   // the file was another group's, and is kept with the ending .foreign
+	Repaired  bool   // the file was written anew, or what it lacked was appended
+	From      []Source
+	NotMended error // it is open, but could not be mended
 }
 
 // Open opens the record of a member, and makes it if it is not there. Turns of
@@ -61,8 +66,7 @@ func (s *Store) open() (*Restored, error) {
 	if err := s.lock(dir, filepath.Join(dir, "lock")); err != nil {
 		return nil, err
 	}
-	u := newUnion(s.o.Group, s.o.Parse)
-	var logs []*logFile
+	var unusable []error // by replica
 	for i := range s.o.Replicas {
 		d := dirs[i%len(dirs)]
 		r := &replica{path: filepath.Join(d, logName(s.o.Name, i))}
@@ -71,16 +75,19 @@ func (s *Store) open() (*Restored, error) {
 		if errors.Is(lockErr, ErrLocked) {
 			return nil, lockErr
 		}
-		finishErr := finishReplacing(fsys, r.path)
-		l, err := readLog(fsys, r.path, -1, u)
-		if err != nil {
-			return nil, err
-		}
-		l.Err = errors.Join(lockErr, finishErr, l.Err)
+		unusable = append(unusable, errors.Join(lockErr, finishReplacing(fsys, r.path)))
+	}
+
+	u := newUnion(s.o.Group, s.o.Parse)
+	u.keep = true
+	var logs []*logFile
+	for i, r := range s.replicas {
+		l := readLog(fsys, r.path, nil, -1, u)
+		l.Err = errors.Join(unusable[i], l.Err)
 		logs = append(logs, l)
 	}
-	others, err := s.readOthers(dirs, u)
-	if err != nil {
+	others := s.readOthers(dirs, u)
+	if err := strangers(logs, others); err != nil {
 		return nil, err
 	}
 	if err := s.openUnsent(u); err != nil {
@@ -88,32 +95,24 @@ func (s *Store) open() (*Restored, error) {
 	}
 
 	res := &Restored{
-		Turns:         u.sorted(),
-		Others:        others,
+		Turns:         u.signed(u.all()),
 		Unsent:        slices.Clone(s.unsent.lines),
 		UnsentDamaged: s.unsent.report.Damaged,
 	}
+	for i, missing := range u.missing(others) {
+		others[i].Missing = len(missing)
+		others[i].Err = errors.Join(others[i].Err, others[i].wrong)
+		res.Others = append(res.Others, others[i].ReplicaReport)
+	}
 	var errs []error
+	seq, missing := u.sequence(logs), u.missing(logs)
 	for i, r := range s.replicas {
-		l := logs[i]
-		state := ReplicaState{ReplicaReport: l.ReplicaReport, Created: !l.exists}
-		if state.Err == nil {
-			state.Aside, state.Err = s.prepare(r, l)
-		}
+		state := s.ready(r, logs[i], u, seq, missing[i])
 		if state.Err != nil {
 			r.breakDown(state.Err)
-			state.Created = false
 			errs = append(errs, state.Err)
 		}
-		for _, it := range l.items {
-			r.pending = append(r.pending, u.turns[it.ID].Signed)
-		}
-		r.unsynced = true // what an earlier run left may not be durable
-		state.Missing = len(u.turns) - state.Turns
 		res.Replicas = append(res.Replicas, state)
-	}
-	for i := range res.Others {
-		res.Others[i].Missing = len(u.turns) - res.Others[i].Turns
 	}
 	if len(errs) == len(s.replicas) {
 		return nil, fmt.Errorf("no replica can be written: free or choose a directory: %w", errors.Join(errs...))
@@ -121,26 +120,56 @@ func (s *Store) open() (*Restored, error) {
 	return res, nil
 }
 
-// prepare makes a log that was read ready for appending.
-func (s *Store) prepare(r *replica, l *logFile) (aside string, err error) {
-	fsys := s.o.FS
-	r.log = appendFile{fs: fsys, path: r.path, end: l.good, open: l.open}
+// strangers is the error if these logs belong to somebody else. A log of
+// another group is not taken for that where another log is of this one: then
+// it came there by mistake.
+func strangers(replicas, others []*logFile) error {
+	ours := slices.ContainsFunc(replicas, func(l *logFile) bool {
+		return l.wrong == nil && l.header.version == formatVersion && (l.Turns > 0 || len(l.Damaged) == 0)
+	})
+	for _, l := range slices.Concat(replicas, others) {
+		if l.wrong != nil && !(ours && errors.Is(l.wrong, ErrOtherGroup)) {
+			return l.wrong
+		}
+	}
+	return nil
+}
+
+// ready makes a log that was read ready for appending, mended if it must be.
+func (s *Store) ready(r *replica, l *logFile, u *union, seq, missing []int32) ReplicaState {
+	l.Missing = len(missing)
+	state := ReplicaState{ReplicaReport: l.ReplicaReport, Created: !l.exists, Foreign: l.wrong != nil}
+	if l.Err != nil {
+		state.Created = false
+		return state
+	}
+	r.unsynced = true // what an earlier run left may not be durable
+	for _, i := range l.order {
+		if b := u.bodies[i]; b != nil {
+			r.pending = append(r.pending, b)
+		}
+	}
+	if l.wrong == nil {
+		r.log, r.pos = appendFile{fs: s.o.FS, path: r.path, end: l.good, open: l.open}, l.at
+	}
 	if l.Torn {
-		aside = s.cutTorn(r, l)
+		state.Aside = s.cutTorn(r, l)
 	}
-	if r.log.end > 0 && !l.fresh {
-		r.log.f, err = fsys.Append(r.path)
-		return aside, err
+	from := u.sources(missing) // before what is mended moves it
+	repaired, err := s.mend(r, l, u, seq)
+	if err == nil {
+		state.Repaired, state.From = repaired, from
+		return state
 	}
-	if err := s.writeLog(r.path, nil); err != nil {
-		return aside, err
+	_ = r.log.close()
+	if l.wrong != nil || !l.exists || l.fresh && l.good == 0 {
+		state.Err, state.Created = err, false
+		return state
 	}
-	r.log.open, r.log.junk = false, false
-	if r.log.end, err = fsys.Size(r.path); err != nil {
-		return aside, err
-	}
-	r.log.f, err = fsys.Append(r.path)
-	return aside, err
+	// It stays as it is, and takes what comes.
+	state.NotMended = err
+	r.log.f, state.Err = s.o.FS.Append(r.path)
+	return state
 }
 
 // cutTorn keeps a torn last line aside and cuts it off. If it cannot be kept,
@@ -149,6 +178,7 @@ func (s *Store) cutTorn(r *replica, l *logFile) (aside string) {
 	aside = r.path + tornSuffix
 	if writeSynced(s.o.FS, aside, l.torn) != nil {
 		r.log.end, r.log.open = l.good+int64(len(l.torn)), true
+		r.pos = position{}
 		return ""
 	}
 	r.log.junk = true
@@ -169,11 +199,14 @@ func (s *Store) openUnsent(u *union) error {
 	if l.group != nil && *l.group != s.o.Group && len(l.lines) > 0 {
 		return fmt.Errorf("%s: %w", path, ErrOtherGroup)
 	}
-	for _, m := range u.turns {
+	for _, b := range u.bodies {
 		if len(l.lines) == 0 {
 			break
 		}
-		for _, id := range m.Turn().LineIDs {
+		if b == nil {
+			continue
+		}
+		for _, id := range b.Turn().LineIDs {
 			l.remove(id)
 		}
 	}
@@ -183,24 +216,20 @@ func (s *Store) openUnsent(u *union) error {
 
 // readOthers reads the logs of the data directory, and those of this name in
 // the directories of replicas, that are none of the replicas.
-func (s *Store) readOthers(dirs []string, u *union) ([]ReplicaReport, error) {
+func (s *Store) readOthers(dirs []string, u *union) []*logFile {
 	home := filepath.Join(s.o.Dir, "replicas")
 	if !slices.Contains(dirs, home) {
 		dirs = append(dirs, home)
 	}
-	var others []ReplicaReport
+	var others []*logFile
 	for _, path := range findLogs(s.o.FS, dirs) {
 		own := slices.ContainsFunc(s.replicas, func(r *replica) bool { return r.path == path })
 		if own || filepath.Dir(path) != home && memberOf(path) != memberOf(s.replicas[0].path) {
 			continue
 		}
-		l, err := readLog(s.o.FS, path, -1, u)
-		if err != nil {
-			return nil, err
-		}
-		others = append(others, l.ReplicaReport)
+		others = append(others, readLog(s.o.FS, path, nil, -1, u))
 	}
-	return others, nil
+	return others
 }
 
 const (

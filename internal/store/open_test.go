@@ -220,11 +220,15 @@ func TestFileOutcomes(t *testing.T) {
 			s.Close()
 			s, r2 := open(t, o)
 			defer s.Close()
-			if !subset(r.Turns, r2.Turns) || !subset([]*turn.Signed{v}, r2.Turns) || r2.Replicas[0].Torn || r2.Replicas[0].Turns != tt.turns+1 {
+			if !subset(r.Turns, r2.Turns) || !subset([]*turn.Signed{v}, r2.Turns) || r2.Replicas[0].Torn || r2.Replicas[0].Turns != tt.union+1 {
 				t.Errorf("at the next start: %+v", r2.Replicas[0])
 			}
-			if (len(st.Damaged) == 0 || strings.HasSuffix(tt.name, ", no turn")) && len(r2.Replicas[0].Damaged) > 0 {
-				t.Errorf("damage at the next start: %v", r2.Replicas[0].Damaged)
+			if !r2.Replicas[0].Consistent() || r2.Replicas[0].Repaired {
+				t.Errorf("at the next start: %+v", r2.Replicas[0])
+			}
+			kept, ok := d.Get(replica(0) + ".damaged")
+			if want := tt.damaged != "" && !strings.HasSuffix(tt.name, ", no turn"); ok != want || ok && string(kept) != tt.content {
+				t.Errorf("the damaged log was kept: %v", ok)
 			}
 		})
 	}

@@ -1,9 +1,11 @@
 package store
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 
@@ -53,8 +55,9 @@ func Read(fsys FS, dir string, replicaDirs []string) (*Restored, Info, error) {
 // readAll reads logs as those of a group.
 func readAll(fsys FS, paths []string, g turn.GroupID) *Restored {
 	u := newUnion(g, turn.Parse)
+	u.keep = true
 	reports := compare(fsys, paths, nil, u)
-	res := &Restored{Turns: u.sorted()}
+	res := &Restored{Turns: u.signed(u.all())}
 	for _, r := range reports {
 		res.Replicas = append(res.Replicas, ReplicaState{ReplicaReport: r})
 	}
@@ -96,12 +99,18 @@ func readHeader(fsys FS, path string) (header, error) {
 		return header{}, err
 	}
 	defer f.Close() // it was only read: nothing can be lost
-	scan := newLineScanner(256)
-	scan.reset(f)
-	line, err := scan.next()
-	if err != nil || line.long {
-		return header{}, nil // empty, damaged, or told when it is read whole
+	return headerOf(f), nil
+}
+
+// headerOf reads the header of an open log. The zero value: it is empty or
+// damaged, or told when it is read whole.
+func headerOf(f io.ReaderAt) header {
+	buf := make([]byte, 256) // more than a header has
+	n, err := f.ReadAt(buf, 0)
+	line, _, ended := bytes.Cut(buf[:n], []byte("\n"))
+	if !ended && !errors.Is(err, io.EOF) {
+		return header{}
 	}
-	h, _ := parseHeader(line.text)
-	return h, nil
+	h, _ := parseHeader(line)
+	return h
 }

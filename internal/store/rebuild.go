@@ -1,11 +1,11 @@
 package store
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"path/filepath"
 	"slices"
 
@@ -15,19 +15,21 @@ import (
 const (
 	newSuffix     = ".new"     // a log being written anew
 	damagedSuffix = ".damaged" // what a rebuilt log was before, if it had damage
+	foreignSuffix = ".foreign" // a log of another group that stood in the place of one
 	tornSuffix    = ".torn"    // the last line that was cut off
 )
 
-// rebuild writes a broken log anew and opens it. Its caller holds r.syncing.
-func (s *Store) rebuild(r *replica) (upto uint64, err error) {
+// rebuild writes a log anew and opens it. given are turns that the caller has,
+// beside what logs and checkpoint have. Its caller holds r.syncing.
+func (s *Store) rebuild(r *replica, given iter.Seq[*turn.Signed]) (upto uint64, mended Mended, err error) {
 	s.mu.Lock()
-	pending := slices.Clone(r.pending)
-	r.rebuilding = true
+	pending, seq, broken := slices.Clone(r.pending), s.seq, r.broken
+	r.rebuilding, r.overflow = true, false
 	s.mu.Unlock()
 
-	damaged, err := s.writeAnew(r, pending)
+	w, err := s.writeAnew(r, pending, given)
 	if err == nil {
-		upto, err = s.replace(r, damaged)
+		upto, err = s.replace(r, w)
 	}
 	if err == nil {
 		// Not before this is the new name durable.
@@ -39,94 +41,95 @@ func (s *Store) rebuild(r *replica) (upto uint64, err error) {
 	defer s.mu.Unlock()
 	r.rebuilding, r.missed = false, nil
 	if err != nil {
-		r.breakDown(fmt.Errorf("write %s anew: %w", r.path, err))
-		return r.synced, r.retry.err
+		err = fmt.Errorf("write %s anew: %w", r.path, err)
+		if broken || r.log.f == nil {
+			r.breakDown(err)
+		}
+		return r.synced, Mended{}, err
 	}
 	r.settle(len(pending))
 	r.syncRetry = retry{}
+	if !broken {
+		upto = seq // what came later is in it too, but perhaps not durable
+	}
 	r.synced = upto
 	r.rebuilt++
-	return upto, nil
+	return upto, w.mended, nil
 }
 
-// writeAnew writes the union of all logs and of the pending turns beside the
-// log at r.path, durably, and reads it again. Damaged tells that the log has
-// damaged lines to be kept.
-func (s *Store) writeAnew(r *replica, pending []*turn.Signed) (damaged bool, err error) {
+// written is a log that stands beside the one that it will replace.
+type written struct {
+	u      *union
+	pos    position
+	keep   string // the suffix under which the one to be replaced stays; empty: it has nothing of its own
+	mended Mended
+}
+
+// Mended is what a log got when it was written anew.
+type Mended struct {
+	Turns int // that it lacked in good lines
+	From  []Source
+}
+
+// writeAnew writes the union of all that is there, durably, and reads it again.
+func (s *Store) writeAnew(r *replica, pending []*turn.Signed, given iter.Seq[*turn.Signed]) (w written, err error) {
 	if err := s.lockDir(filepath.Dir(r.path)); err != nil {
-		return false, err
+		return w, err
 	}
 	if err := finishReplacing(s.o.FS, r.path); err != nil {
-		return false, err
+		return w, err
 	}
 	u := newUnion(s.o.Group, s.o.Parse)
-	old, err := readLog(s.o.FS, r.path, -1, u)
-	if err := errors.Join(err, old.Err); err != nil {
-		return false, err // what cannot be read must not be replaced
+	var logs []*logFile
+	old := readLog(s.o.FS, r.path, nil, -1, u)
+	if old.Err != nil {
+		return w, old.Err // what cannot be read must not be replaced
+	}
+	if old.wrong != nil && !errors.Is(old.wrong, ErrOtherGroup) {
+		return w, old.wrong
 	}
 	for _, other := range s.replicas {
 		if other != r {
 			// One that cannot be read has nothing to give; it is told elsewhere.
-			_, _ = readLog(s.o.FS, other.path, -1, u)
+			logs = append(logs, readLog(s.o.FS, other.path, nil, -1, u))
 		}
 	}
 	for _, t := range pending {
-		u.salvage(t)
+		u.give(t)
 	}
-
-	path := r.path + newSuffix
-	if err := s.writeLog(path, u.sorted()); err != nil {
-		_ = s.o.FS.Remove(path) // to make room; the next try empties it anyway
-		return false, err
+	if given != nil {
+		for t := range given {
+			u.give(t)
+		}
 	}
-	written, err := readLog(s.o.FS, path, -1, u)
-	if err := errors.Join(err, written.Err); err != nil {
-		return false, err
+	if len(s.replicas) == 1 {
+		logs = append(logs, old) // no other says in which sequence
 	}
-	written.Missing = len(u.turns) - written.Turns
-	if !written.Consistent() {
-		return false, errDamagedCopy
-	}
-	return len(old.Damaged) > 0, nil
-}
-
-// writeLog writes a whole log and syncs it.
-func (s *Store) writeLog(path string, ts []*turn.Signed) error {
-	h, err := s.newHeader()
-	if err != nil {
-		return err
-	}
-	f, err := s.o.FS.Create(path)
-	if err != nil {
-		return err
-	}
-	w := bufio.NewWriterSize(f, 64<<10)
-	line := h.append(nil)
-	for _, t := range ts {
-		w.Write(line) // its error stays until Flush
-		line = appendLine(line[:0], t)
-	}
-	w.Write(line)
-	err = w.Flush()
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
+	w = written{u: u, keep: old.aside()}
+	lacks := u.missing([]*logFile{old})[0]
+	w.mended = Mended{Turns: len(lacks), From: u.sources(lacks)}
+	made, err := s.writeNew(r.path, u, u.sequence(logs))
+	w.pos = made.pos
+	return w, err
 }
 
 // replace puts the new log in the place of the old one and opens it, with the
 // turns that others took meanwhile: those are not yet durable.
-func (s *Store) replace(r *replica, damaged bool) (upto uint64, err error) {
+func (s *Store) replace(r *replica, w written) (upto uint64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	fsys, path := s.o.FS, r.path+newSuffix
-	log := appendFile{fs: fsys, path: path}
-	if log.end, err = fsys.Size(path); err != nil {
-		return 0, err
+	if s.closed {
+		return 0, ErrClosed
 	}
-	if len(r.missed) > 0 {
+	if r.overflow && !r.broken {
+		return 0, errors.New("too much was said meanwhile")
+	}
+	fsys, path := s.o.FS, r.path+newSuffix
+	log, pos := appendFile{fs: fsys, path: path, end: w.pos.offset}, w.pos
+	missed := slices.DeleteFunc(slices.Clone(r.missed), func(t *turn.Signed) bool { return w.u.has(t.ID()) })
+	if len(missed) > 0 {
 		var lines []byte
-		for _, t := range r.missed {
+		for _, t := range missed {
 			lines = appendLine(lines, t)
 		}
 		if log.f, err = fsys.Append(path); err != nil {
@@ -136,23 +139,24 @@ func (s *Store) replace(r *replica, damaged bool) (upto uint64, err error) {
 		if err := errors.Join(log.append(lines), log.close()); err != nil {
 			return 0, err
 		}
+		pos.grow(log.end, len(missed), lastLineOf(lines))
 	}
-	if damaged {
-		if err := fsys.Rename(r.path, r.path+damagedSuffix); err != nil {
-			return 0, err
-		}
-	}
-	if err := fsys.Rename(path, r.path); err != nil {
+	// What the old one has is in the new one, so an error of closing means
+	// nothing.
+	_ = r.log.close()
+	if err := s.rename(r.path, w.keep); err != nil {
 		return 0, err
 	}
 	log.path = r.path
 	if log.f, err = fsys.Append(r.path); err != nil {
 		return 0, err
 	}
-	r.log, r.broken, r.epoch = log, false, r.epoch+1
+	if r.broken {
+		r.pending = append(r.pending, missed...)
+	}
+	r.log, r.pos, r.broken, r.epoch = log, pos, false, r.epoch+1
 	r.retry = retry{}
-	r.pending = append(r.pending, r.missed...)
-	r.unsynced = len(r.missed) > 0
+	r.unsynced = len(missed) > 0
 	r.rebuilding, r.missed = false, nil
 	return s.seq, nil
 }

@@ -10,7 +10,8 @@ import (
 )
 
 // maxMissed bounds the turns that a log takes up after it was written anew
-// while others went on. What is beyond it stays missing there.
+// while others went on. What is beyond it stays missing there until the next
+// repair; a log that took turns itself meanwhile is then not replaced.
 const maxMissed = 4096
 
 // replica is one log being written.
@@ -21,7 +22,8 @@ type replica struct {
 
 	// What follows is guarded by Store.mu.
 	log    appendFile
-	broken bool // log has no open file; Sync must write it anew
+	pos    position // behind its last line; zero: not known
+	broken bool     // log has no open file; Sync must write it anew
 
 	// pending are the turns in it that are not durable: what no failed fsync
 	// can lose. It grows until Sync is called.
@@ -30,7 +32,8 @@ type replica struct {
 	synced   uint64 // the Append up to which all is durable
 
 	rebuilding bool
-	missed     []*turn.Signed // what others took while it was rebuilt
+	missed     []*turn.Signed // what came while it was rebuilt
+	overflow   bool           // more came than missed holds
 	rebuilt    int
 	epoch      int // counts the files that were at path
 
@@ -38,24 +41,38 @@ type replica struct {
 	syncRetry retry // of rebuilding
 }
 
-func (r *replica) append(lines []byte, ts []*turn.Signed) error {
+// batch is what is appended with one write.
+type batch struct {
+	lines []byte
+	turns []*turn.Signed // of the lines, those that a failed fsync must not lose
+	n     int            // lines
+	last  lastLine
+}
+
+func (r *replica) append(b batch) error {
 	if r.broken {
 		return r.retry.err
 	}
-	if err := r.log.append(lines); err != nil {
+	if r.log.junk {
+		r.pos = position{} // lines of the batch that failed may be there
+	}
+	if err := r.log.append(b.lines); err != nil {
 		r.retry.failed(fmt.Errorf("append to %s: %w", r.path, err))
 		return r.retry.err
 	}
 	r.retry = retry{}
-	r.pending = append(r.pending, ts...)
+	r.pos.grow(r.log.end, b.n, b.last)
+	r.pending = append(r.pending, b.turns...)
 	r.unsynced = true
 	return nil
 }
 
-// miss notes turns that the others took, to be put behind a rebuilt log.
+// miss notes turns that come while the log is rebuilt, to be put behind it.
 func (r *replica) miss(ts []*turn.Signed) {
 	if r.rebuilding && len(r.missed)+len(ts) <= maxMissed {
 		r.missed = append(r.missed, ts...)
+	} else {
+		r.overflow = true
 	}
 }
 

@@ -27,10 +27,10 @@ func newLineScanner(limit int) *lineScanner {
 	return &lineScanner{r: bufio.NewReaderSize(nil, limit+1)}
 }
 
-// reset begins a file.
-func (s *lineScanner) reset(r io.Reader) {
+// reset begins a file, or goes on in one at an offset.
+func (s *lineScanner) reset(r io.Reader, offset int64) {
 	s.r.Reset(r)
-	s.offset = 0
+	s.offset = offset
 }
 
 // next gives the next line, and io.EOF once there is no more. A last line that

@@ -122,13 +122,17 @@ func (s *Store) Append(ts []*turn.Signed) Result {
 	for _, t := range ts {
 		s.buf = appendLine(s.buf, t)
 	}
+	b := batch{lines: s.buf, turns: ts, n: len(ts)}
+	if len(ts) > 0 {
+		b.last = lastLineOf(s.buf)
+	}
 	var left []int // out, for now
 	for i, r := range s.replicas {
 		switch {
 		case s.closed:
 			res.Replicas[i] = ErrClosed
 		case r.retry.due():
-			res.Replicas[i] = r.append(s.buf, ts)
+			res.Replicas[i] = r.append(b)
 		default:
 			res.Replicas[i] = r.retry.err
 			left = append(left, i)
@@ -136,7 +140,7 @@ func (s *Store) Append(ts []*turn.Signed) Result {
 	}
 	if res.Kept() == 0 {
 		for _, i := range left {
-			res.Replicas[i] = s.replicas[i].append(s.buf, ts)
+			res.Replicas[i] = s.replicas[i].append(b)
 		}
 	}
 	if res.Kept() > 0 {
@@ -176,7 +180,8 @@ func (s *Store) Sync(i int) (upto uint64, err error) {
 		return r.synced, r.syncRetry.err
 	case r.broken:
 		s.mu.Unlock()
-		return s.rebuild(r)
+		upto, _, err := s.rebuild(r, nil)
+		return upto, err
 	case !r.unsynced:
 		r.synced = seq
 		s.mu.Unlock()
@@ -189,7 +194,8 @@ func (s *Store) Sync(i int) (upto uint64, err error) {
 		s.mu.Lock()
 		r.breakDown(fmt.Errorf("fsync of %s failed: %w", r.path, err))
 		s.mu.Unlock()
-		return s.rebuild(r)
+		upto, _, err := s.rebuild(r, nil)
+		return upto, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,86 +1,175 @@
 package store
 
 import (
+	"hash/maphash"
 	"slices"
 
 	"github.com/papo-chat/papo/internal/turn"
 )
 
-// union gathers the turns of several logs of one group, each once. A turn that
-// stands in several logs with the same bytes is verified once.
+// union gathers the turns of several logs of one group, each once, and of the
+// checkpoint. What it keeps of a turn is its item and where its line stands,
+// some 150 bytes; the turn itself only where keep says so, or if it stands in
+// no good line.
 type union struct {
 	group  turn.GroupID
 	verify func(turn.GroupID, []byte) (*turn.Signed, error)
-	trust  bool                    // a right checksum is enough: see parse
-	signed map[string]*turn.Signed // by its bytes
-	turns  map[turn.ID]*member
-	logs   int // how many were read into it
+	trust  bool // a right checksum is enough: see parse
+	keep   bool // the turns themselves are kept
+
+	index  map[turn.ID]int32
+	items  []turn.Item
+	bodies []*turn.Signed // nil: not kept
+	places []place
+	last   []int16 // the number of the log that had it last
+	known  int     // so many are from the checkpoint: items[:known]
+	graph  graph
+
+	// lines has the good lines by a hash with a random key: one that is met
+	// again, in another replica, is known to be good.
+	lines map[uint64]int32
+	seed  maphash.Seed
+	logs  []string // the paths that were read into it; 0 is no log
 
 	raw, line []byte       // reused by decode
 	scan      *lineScanner // reused by readLog
 }
 
-// member is one turn of a union.
-type member struct {
-	*turn.Signed
-	last int // the number of the log that had it last
+// place is where a turn was found first.
+type place struct {
+	offset int64 // of its line
+	size   int32 // with the newline; 0: it stands in no good line
+	log    int16 // number in union.logs; 0: none, the checkpoint or the caller
 }
 
 // newUnion makes an empty union; verify is turn.Parse or stands for it.
 func newUnion(group turn.GroupID, verify func(turn.GroupID, []byte) (*turn.Signed, error)) *union {
 	return &union{
 		group: group, verify: verify, scan: newLineScanner(maxLogLine),
-		signed: map[string]*turn.Signed{}, turns: map[turn.ID]*member{},
+		index: map[turn.ID]int32{}, lines: map[uint64]int32{}, seed: maphash.MakeSeed(),
+		graph: newGraph(), logs: []string{""},
 	}
 }
 
 // parse reads a signed turn. It verifies the signature, unless the line's
-// checksum is right and the union trusts that: comparing the logs of a running
-// store looks for damage, and their turns were verified before.
+// checksum is right and either the union trusts that or the checkpoint has the
+// turn: its id proves all but the signature, and the checksum that nothing
+// happened to that.
 func (u *union) parse(raw []byte, checksum bool) (*turn.Signed, error) {
-	if s, ok := u.signed[string(raw)]; ok {
-		return s, nil
+	if !u.trust && u.known == 0 {
+		return u.verify(u.group, raw)
 	}
-	parse := u.verify
-	if u.trust && checksum {
-		parse = turn.ParseTrusted
-	}
-	s, err := parse(u.group, raw)
+	s, err := turn.ParseTrusted(u.group, raw)
 	if err != nil {
 		return nil, err
 	}
-	u.signed[string(raw)] = s
-	return s, nil
+	if i, met := u.index[s.ID()]; checksum && (u.trust || met && int(i) < u.known) {
+		return s, nil
+	}
+	return u.verify(u.group, raw)
 }
 
-// add puts a turn in. It tells whether the log being read has it for the
-// first time.
-func (u *union) add(s *turn.Signed) bool {
-	m := u.turns[s.ID()]
-	if m == nil {
-		m = &member{Signed: s}
-		u.turns[s.ID()] = m
+// addKnown puts in a turn that the checkpoint has. All of these come before any
+// log is read.
+func (u *union) addKnown(it turn.Item) {
+	u.insert(it)
+	u.known = len(u.items)
+}
+
+func (u *union) insert(it turn.Item) int32 {
+	i := int32(len(u.items))
+	u.index[it.ID] = i
+	u.items = append(u.items, it)
+	u.bodies = append(u.bodies, nil)
+	u.places = append(u.places, place{})
+	u.last = append(u.last, 0)
+	return i
+}
+
+// meet gives the number of a turn, which is put in if it is new.
+func (u *union) meet(s *turn.Signed) int32 {
+	i, met := u.index[s.ID()]
+	if !met {
+		i = u.insert(s.Item())
+		u.graph.add(s, u.has)
 	}
-	if m.last == u.logs {
+	return i
+}
+
+func (u *union) has(id turn.ID) bool {
+	_, ok := u.index[id]
+	return ok
+}
+
+// add puts in a turn that stands in a good line of the log being read.
+func (u *union) add(s *turn.Signed, offset int64, size int) int32 {
+	i := u.meet(s)
+	if u.keep {
+		u.bodies[i] = s
+	}
+	u.stands(i, offset, size)
+	return i
+}
+
+// stands notes where the line of a turn is, if that is not known.
+func (u *union) stands(i int32, offset int64, size int) {
+	if u.places[i].size == 0 {
+		u.places[i] = place{offset: offset, size: int32(size), log: int16(len(u.logs) - 1)}
+		if !u.keep {
+			u.bodies[i] = nil
+		}
+	}
+}
+
+// first tells whether the log being read has a turn for the first time.
+func (u *union) first(i int32) bool {
+	log := int16(len(u.logs) - 1)
+	if u.last[i] == log {
 		return false
 	}
-	m.last = u.logs
+	u.last[i] = log
 	return true
 }
 
-// salvage puts in a turn that the log being read has in a damaged line only.
+// salvage puts in a turn that stands in a damaged line, or in none.
 func (u *union) salvage(s *turn.Signed) {
-	if u.turns[s.ID()] == nil {
-		u.turns[s.ID()] = &member{Signed: s}
+	i := u.meet(s)
+	if u.places[i].size == 0 && u.bodies[i] == nil {
+		u.bodies[i] = s
+		u.places[i].log = int16(len(u.logs) - 1)
 	}
 }
 
-// sorted gives the turns by (stamp, id).
-func (u *union) sorted() []*turn.Signed {
-	ts := make([]*turn.Signed, 0, len(u.turns))
-	for _, m := range u.turns {
-		ts = append(ts, m.Signed)
+// give puts in a turn that the caller has.
+func (u *union) give(s *turn.Signed) {
+	if i := u.meet(s); u.places[i] == (place{}) && u.bodies[i] == nil {
+		u.bodies[i] = s
 	}
-	slices.SortFunc(ts, func(a, b *turn.Signed) int { return a.Item().Compare(b.Item()) })
+}
+
+// hash is the key of a line in lines.
+func (u *union) hash(line []byte) uint64 { return maphash.Bytes(u.seed, line) }
+
+// ordered gives the numbers of these turns, sorted by (stamp, id).
+func (u *union) ordered(of []int32) []int32 {
+	slices.SortFunc(of, func(a, b int32) int { return u.items[a].Compare(u.items[b]) })
+	return of
+}
+
+// all gives the numbers of all turns, by (stamp, id).
+func (u *union) all() []int32 {
+	of := make([]int32, len(u.items))
+	for i := range of {
+		of[i] = int32(i)
+	}
+	return u.ordered(of)
+}
+
+// signed gives the turns with these numbers, which must be kept.
+func (u *union) signed(of []int32) []*turn.Signed {
+	ts := make([]*turn.Signed, len(of))
+	for k, i := range of {
+		ts[k] = u.bodies[i]
+	}
 	return ts
 }

@@ -157,7 +157,7 @@ func readUnsent(fsys FS, dir string) (*unsentLog, error) {
 	}
 	defer f.Close() // it was only read: nothing can be lost
 	scan := newLineScanner(maxUnsentLine)
-	scan.reset(f)
+	scan.reset(f, 0)
 	for no := 1; ; no++ {
 		line, err := scan.next()
 		if errors.Is(err, io.EOF) {

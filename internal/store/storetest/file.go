@@ -68,6 +68,23 @@ func (f *file) Read(b []byte) (int, error) {
 	return n, nil
 }
 
+// ReadAt implements io.ReaderAt. It counts as a read.
+func (f *file) ReadAt(b []byte, offset int64) (int, error) {
+	f.disk.mu.Lock()
+	defer f.disk.mu.Unlock()
+	if _, err := f.begin(OpRead, 0); err != nil {
+		return 0, err
+	}
+	n := 0
+	if offset < int64(len(f.inode.data)) {
+		n = copy(b, f.inode.data[offset:])
+	}
+	if n < len(b) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
 // Write implements io.Writer.
 func (f *file) Write(b []byte) (int, error) {
 	f.disk.mu.Lock()
