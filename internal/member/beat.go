@@ -98,10 +98,6 @@ func (m *Membership) Beat(now time.Duration, from uint64, counter uint32, b wire
 	if p == nil || !p.live || p.hasCount && counter <= p.counter {
 		return
 	}
-	if len(b.Heard) > wire.MaxHeard {
-		m.stats.BadBeat++
-		return
-	}
 	p.counter, p.hasCount = counter, true
 	p.hasBeat, p.beatAt = true, now
 	p.interval = min(max(b.Interval, 0), MaxBeat)

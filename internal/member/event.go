@@ -8,13 +8,11 @@ import (
 
 // Info is what is known of one member.
 type Info struct {
-	Member   floor.Member
-	Name     string        // as it says it
-	Heard    time.Duration // Boot time of its last sign of life
-	Counter  uint32        // the highest heard from it
-	Quiet    bool          // by its newest heartbeat
-	InView   bool          // it is in this member's view
-	Interval time.Duration // its beat
+	Member floor.Member
+	Name   string        // as it says it
+	Heard  time.Duration // Boot time of its last sign of life
+	Quiet  bool          // by its newest heartbeat
+	InView bool          // it is in this member's view
 }
 
 // Event is something that people should be told: one of the types below.

@@ -49,7 +49,6 @@ type Ready struct {
 type Stats struct {
 	TableFull uint64 // datagrams of unknown incarnations, while the table was full
 	OtherKey  uint64 // hellos of a known incarnation with another key
-	BadBeat   uint64 // heartbeats that name more members than one can
 }
 
 // Membership is one member's knowledge of the others. Its invariant: the view

@@ -39,7 +39,7 @@ type peer struct {
 	quiet    bool
 	view     floor.ViewHash
 	leader   uint64
-	says     []wire.Heard // its heard set: at most wire.MaxHeard
+	says     []wire.Heard // its heard set: at most wire.MaxHeard, which wire.Decode sees to
 	hears    slotSet      // those of says that are in the table, and fresh
 
 	inView bool // in this member's own view
@@ -79,12 +79,10 @@ func (p *peer) marks(incarnation uint64) bool {
 
 func (p *peer) info() Info {
 	return Info{
-		Member:   p.Member,
-		Name:     p.name,
-		Heard:    p.sign,
-		Counter:  p.heard.last,
-		Quiet:    p.quiet,
-		InView:   p.inView,
-		Interval: p.interval,
+		Member: p.Member,
+		Name:   p.name,
+		Heard:  p.sign,
+		Quiet:  p.quiet,
+		InView: p.inView,
 	}
 }

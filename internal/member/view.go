@@ -232,11 +232,9 @@ func (m *Membership) noteUnheard(now time.Duration) {
 // info returns what this member is to itself.
 func (m *Membership) info() Info {
 	return Info{
-		Member:   m.self,
-		Name:     m.cfg.Name,
-		Counter:  m.sent.last,
-		Quiet:    m.isQuiet(),
-		InView:   true,
-		Interval: m.interval(),
+		Member: m.self,
+		Name:   m.cfg.Name,
+		Quiet:  m.isQuiet(),
+		InView: true,
 	}
 }

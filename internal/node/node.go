@@ -55,14 +55,6 @@ type Config struct {
 	Verbose        bool
 }
 
-// Drops counts datagrams that came to nothing before they reached the core.
-type Drops struct {
-	Foreign  uint64 // of another group, or no datagram of papo's
-	Forged   uint64 // damaged, or of somebody without the key
-	Repeated uint64 // seen before, or too old
-	Overflow uint64 // the loop was too slow
-}
-
 // opened is a datagram in a buffer of the pool.
 type opened struct {
 	peer.Packet
@@ -84,7 +76,7 @@ type Node struct {
 	windowMu sync.Mutex
 	window   *seal.Window
 
-	foreign, forged, repeated, overflow atomic.Uint64
+	foreign, forged, repeated, overflow atomic.Uint64 // see drops
 
 	sealed  []byte
 	reports bool                     // a comparison of the replicas runs
@@ -289,9 +281,18 @@ func (n *Node) deliver(from string, b []byte) {
 	}
 }
 
-// Drops tells what was dropped before the core.
-func (n *Node) Drops() Drops {
-	return Drops{n.foreign.Load(), n.forged.Load(), n.repeated.Load(), n.overflow.Load()}
+// drops tells which datagrams came to nothing before they reached the core.
+func (n *Node) drops() []peer.Drop {
+	foreign := n.foreign.Load()
+	if t, ok := n.cfg.Transport.(interface{ TooLong() uint64 }); ok {
+		foreign += t.TooLong() // papo sends none so long
+	}
+	return []peer.Drop{
+		{Reason: peer.DropForeign, Count: foreign},
+		{Reason: peer.DropForged, Count: n.forged.Load()},
+		{Reason: peer.DropRepeated, Count: n.repeated.Load()},
+		{Reason: peer.DropOverflow, Count: n.overflow.Load()},
+	}
 }
 
 // failed takes note of a network error that ends nothing. It never waits: one
@@ -374,7 +375,7 @@ func (n *Node) do(now peer.Now, i int, cmd ui.Command) {
 		n.core.Tell(now, peer.Result{At: peer.At(now.Boot), N: i, Command: "quit", OK: true})
 		n.core.End(now, 0)
 	case "peers":
-		n.core.Peers(now, i)
+		n.core.Peers(now, i, n.drops())
 	case "verbose":
 		n.core.SetVerbose(now, i, !n.core.Verbose())
 	case "hold":

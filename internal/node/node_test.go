@@ -313,21 +313,21 @@ func (b *brokenNet) Send(string, []byte) error { return fmt.Errorf("broken %d", 
 func TestBrokenNetworkIsToldAFewTimes(t *testing.T) {
 	net := &brokenNet{Transport: overMemnet(t, memnet.Faults{})("ana")}
 	p := start(t, "ana", t.TempDir(), seal.OpenRoom("224.1.1.1:5007", t.Name()), net)
-	count := func(events []peer.Event) (n int) {
-		for _, e := range events {
-			if x, ok := e.(peer.Notice); ok && x.Code == peer.CodeNetwork {
-				n++
-			}
-		}
-		return n
-	}
 	for i := range 5 * maxFailing { // each line is sent, if nothing else is
 		p.node.Say(i+1, "x")
 		p.until("the line", 0, func(e peer.Event) bool { s, ok := e.(peer.Line); return ok && s.N == i+1 && s.State == peer.LineSent })
 	}
 	p.leave()
-	if n := count(p.events); n < 1 || n > maxFailing {
-		t.Errorf("told %d times, of %d failures", n, net.n.Load())
+	told := 0
+	p.until("the end", 0, func(e peer.Event) bool {
+		if x, ok := e.(peer.Notice); ok && x.Code == peer.CodeNetwork {
+			told++
+		}
+		_, ok := e.(peer.Exit)
+		return ok
+	})
+	if told < 1 || told > maxFailing {
+		t.Errorf("told %d times, of %d failures", told, net.n.Load())
 	}
 	if net.n.Load() < 4*maxFailing {
 		t.Errorf("only %d failures", net.n.Load())

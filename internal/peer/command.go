@@ -95,8 +95,9 @@ func (c *Core) Cancel(now Now, n int) {
 	c.settle(now)
 }
 
-// Peers tells who is there.
-func (c *Core) Peers(now Now, n int) {
+// Peers tells who is there, and what was dropped since the start. before is
+// what was dropped before the core.
+func (c *Core) Peers(now Now, n int, before []Drop) {
 	c.clock(now)
 	r := Result{N: n, Command: "peers", OK: true}
 	_, isAsking, isHolding := c.floor.Request()
@@ -121,7 +122,29 @@ func (c *Core) Peers(now Now, n int) {
 		}
 		r.Peers = append(r.Peers, p)
 	}
+	r.Dropped = append(before, c.dropped()...)
 	c.result(now, r)
+}
+
+// dropped gives the core's own drops, one for each reason.
+func (c *Core) dropped() []Drop {
+	members, pieces := c.members.Stats(), c.fragments.Stats()
+	return []Drop{
+		{DropUndecodable, c.counts.Undecodable},
+		{DropPieceRepeated, pieces.Duplicates},
+		{DropPieceInconsistent, pieces.Inconsistent},
+		{DropPieceMalformed, pieces.Malformed},
+		{DropUnfinishedFull, pieces.DroppedFull},
+		{DropUnfinishedGivenUp, pieces.GivenUp},
+		{DropBadHello, c.counts.BadHello},
+		{DropOtherKey, c.earlier.OtherKey + members.OtherKey},
+		{DropNoHello, c.counts.Unknown},
+		{DropTableFull, c.earlier.TableFull + members.TableFull},
+		{DropBadTurn, c.counts.BadTurn},
+		{DropAhead, c.counts.Ahead},
+		{DropWantGivenUp, c.counts.WantDropped},
+		{DropWantFull, c.counts.TooMany},
+	}
 }
 
 // ShowHistory tells the last turns of the record, HistoryMost at most.

@@ -60,8 +60,8 @@ type Packet struct {
 	Payload     []byte
 }
 
-// Counts are drops, by reason, since the start.
-type Counts struct {
+// counts are the core's own drops since the start.
+type counts struct {
 	Undecodable uint64 // not a message
 	Unknown     uint64 // of an incarnation that has not said who it is
 	BadHello    uint64 // a signature that does not fit
@@ -96,8 +96,9 @@ type Core struct {
 	names      names
 	ending     ending
 	doubt      doubt
-	counts     Counts
-	marks      []mark // clock readings, for what is settled
+	counts     counts
+	earlier    member.Stats // of this run's earlier incarnations
+	marks      []mark       // clock readings, for what is settled
 	toldAlone  bool
 	joined     time.Duration         // quiet is over since; 0: not yet, or told
 	started    bool                  // Started was told, by this incarnation
@@ -163,6 +164,11 @@ func (c *Core) be(now Now, clock uint64) {
 	c.self = floor.Member{Key: c.key, Incarnation: c.cfg.Rand.Uint64() | 1}
 	c.born, c.counter, c.doubt.misused = now.Boot, 0, false
 	c.met = map[floor.Member]bool{}
+	if c.members != nil {
+		s := c.members.Stats()
+		c.earlier.OtherKey += s.OtherKey
+		c.earlier.TableFull += s.TableFull
+	}
 	c.floor = floor.New(floor.Config{Self: c.self, Clock: clock}, now.Boot)
 	c.members = member.New(member.Config{
 		Self: c.self, Name: c.cfg.Name, Beat: Beat, Suspect: Suspect, MaxMembers: MaxMembers, Rand: c.cfg.Rand,
@@ -174,9 +180,6 @@ func (c *Core) Self() floor.Member { return c.self }
 
 // History returns the record. The caller must not change it.
 func (c *Core) History() *turn.History { return c.history }
-
-// Counts returns what was dropped, and why.
-func (c *Core) Counts() Counts { return c.counts }
 
 // View returns the names of the members of the present view, in order of key.
 func (c *Core) View() []string { return c.namesOf(c.floor.View().Members()) }

@@ -198,6 +198,7 @@ type Result struct {
 	OK      bool
 	Code    Code
 	Peers   []PeerInfo  // of peers
+	Dropped []Drop      // of peers: one of each Reason, in their order
 	Turns   []TurnShown // of history
 	Lines   int         // of cancel: how many lines were taken back
 }
@@ -214,6 +215,41 @@ type PeerInfo struct {
 	Heard       time.Duration // since its last sign of life
 	InSync      bool          // its heads are ours
 }
+
+// Drop is how much was dropped for one reason since the start.
+type Drop struct {
+	Reason Reason
+	Count  uint64
+}
+
+// Reason is a stable name of why something is dropped.
+type Reason string
+
+// The reasons, by the layer that drops. docs/PROTOCOL.md, section 14, has what
+// is dropped for each.
+const (
+	// Before the core, where the datagrams are opened.
+	DropForeign  Reason = "foreign"  // datagrams of another group, or none of papo's
+	DropForged   Reason = "forged"   // datagrams that are damaged, or of somebody without the key
+	DropRepeated Reason = "repeated" // datagrams seen before, or too old
+	DropOverflow Reason = "overflow" // datagrams for which the program was too slow
+
+	// In the core.
+	DropUndecodable       Reason = "undecodable"         // not a message
+	DropPieceRepeated     Reason = "piece_repeated"      // pieces that are there already
+	DropPieceInconsistent Reason = "piece_inconsistent"  // pieces with another count than the first
+	DropPieceMalformed    Reason = "piece_malformed"     // pieces that nobody makes
+	DropUnfinishedFull    Reason = "unfinished_full"     // unfinished messages that gave way to newer ones
+	DropUnfinishedGivenUp Reason = "unfinished_given_up" // unfinished messages whose pieces did not come
+	DropBadHello          Reason = "bad_hello"           // hellos with a bad signature or name
+	DropOtherKey          Reason = "other_key"           // hellos of a known incarnation with another key
+	DropNoHello           Reason = "no_hello"            // messages of an incarnation that has not said who it is
+	DropTableFull         Reason = "table_full"          // datagrams of newcomers without a place in the table
+	DropBadTurn           Reason = "bad_turn"            // turns that are not valid by themselves
+	DropAhead             Reason = "ahead"               // messages with a Lamport time too far ahead
+	DropWantGivenUp       Reason = "want_given_up"       // wanted turns that nobody gave
+	DropWantFull          Reason = "want_full"           // ids of turns beyond those that can wait to be asked for
+)
 
 // Code is a stable name of a notice, an error or a command's failure. Programs
 // branch on it; people read the words that the catalogue has for it.

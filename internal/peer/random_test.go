@@ -135,7 +135,7 @@ func randomGroup(t *testing.T, seed uint64) int {
 	if t.Failed() {
 		for _, m := range g.ms {
 			t.Logf("%s: view %v, %d lines, unsent %d, missing %d, wants %d, backlog %d, session %v, counts %+v", m.name, m.core.View(), len(m.texts()), m.core.Unsent(),
-				len(m.core.History().Missing(100)), len(m.core.repair.order), len(m.core.repair.backlog), m.core.sync.session != nil, m.core.Counts())
+				len(m.core.History().Missing(100)), len(m.core.repair.order), len(m.core.repair.backlog), m.core.sync.session != nil, m.core.counts)
 		}
 	}
 	return g.ms[0].core.History().Len()

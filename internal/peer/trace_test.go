@@ -41,7 +41,7 @@ func traceOf(t *testing.T, seed uint64) (out []string) {
 		}
 		out = append(out, fmt.Sprintf("%v %d datagrams, %+v", g.now, g.sent, g.net.Stats()))
 		for _, m := range g.ms {
-			out = append(out, fmt.Sprintf("%d %v", m.core.counter, m.core.Counts()))
+			out = append(out, fmt.Sprintf("%d %v", m.core.counter, m.core.counts))
 		}
 	}
 	faults := memnet.Faults{Loss: 0.2, Duplicate: 0.1, Reorder: 0.2, HoldBack: 30 * time.Millisecond, MaxDelay: 10 * time.Millisecond}

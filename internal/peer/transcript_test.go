@@ -356,7 +356,7 @@ func (s *stage) state(a *actor) {
 	if n := len(c.repair.order); n > 0 {
 		text += fmt.Sprintf(", wants %d", n)
 	}
-	if c.counts != (Counts{}) {
+	if c.counts != (counts{}) {
 		text += fmt.Sprintf(", counts %+v", c.counts)
 	}
 	s.sayf("%s is %s", a.name, text)

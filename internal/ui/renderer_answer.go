@@ -21,7 +21,7 @@ func (r *Renderer) result(ev peer.Result) []string {
 		}
 		return []string{r.say("result.verbose-off")}
 	case "peers":
-		return r.peers(ev.Peers)
+		return append(r.peers(ev.Peers), r.dropped(ev.Dropped)...)
 	case "history":
 		return r.history(ev.Turns)
 	case "cancel":
@@ -79,6 +79,20 @@ func (r *Renderer) peers(peers []peer.PeerInfo) []string {
 		lines[i] = markNotice + lines[i]
 	}
 	return lines
+}
+
+// dropped tells what was dropped, if anything was.
+func (r *Renderer) dropped(drops []peer.Drop) []string {
+	var reasons []string
+	for _, d := range drops {
+		if d.Count > 0 {
+			reasons = append(reasons, r.words.N(words.Key("dropped."+string(d.Reason)), int(d.Count)))
+		}
+	}
+	if len(reasons) == 0 {
+		return nil
+	}
+	return []string{r.say("peers.dropped", words.D{"Reasons": strings.Join(reasons, ", ")})}
 }
 
 // reconciled tells of a comparison if it was asked for, or found or mended

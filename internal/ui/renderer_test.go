@@ -211,6 +211,30 @@ func TestNothingForeignIsObeyed(t *testing.T) {
 	}
 }
 
+// What was dropped is told in one line after the table, by the reasons that are
+// not zero; if nothing was dropped there is no such line.
+func TestDroppedIsTold(t *testing.T) {
+	for _, c := range []struct {
+		lang string
+		want string
+	}{
+		{words.English, "* Dropped since the start: 12 of other groups or programs, 3 forged or damaged, 1 invalid turn."},
+		{words.Portuguese, "* Descartado desde o início: 12 de outros grupos ou programas, 3 forjados ou danificados, 1 fala inválida."},
+	} {
+		r := ui.NewRenderer(ui.Look{Words: words.For(c.lang), Zone: time.UTC, Clock: uitest.Clock})
+		answer := peer.Result{OK: true, Command: "peers", Peers: []peer.PeerInfo{{Name: "ana", Activity: "idle"}}}
+		answer.Dropped = []peer.Drop{{Reason: peer.DropForeign}, {Reason: peer.DropForged}, {Reason: peer.DropRepeated}, {Reason: peer.DropBadTurn}}
+		table := r.Lines(answer)
+		if len(table) != 2 {
+			t.Errorf("%s: nothing dropped: %q", c.lang, table)
+		}
+		answer.Dropped[0].Count, answer.Dropped[1].Count, answer.Dropped[3].Count = 12, 3, 1
+		if got := r.Lines(answer); !slices.Equal(got, append(table, c.want)) {
+			t.Errorf("%s: got %q, want %q last", c.lang, got, c.want)
+		}
+	}
+}
+
 // Of many late turns the last 20 are shown, after the number of the others; of
 // a first catch-up the last 20.
 func TestBatchesAreCutShort(t *testing.T) {

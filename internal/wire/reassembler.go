@@ -29,9 +29,8 @@ const (
 	FragDoublings = 5
 )
 
-// ReassemblerStats counts what a Reassembler has done.
+// ReassemblerStats counts what a Reassembler has dropped.
 type ReassemblerStats struct {
-	Completed    uint64 // messages
 	Duplicates   uint64 // pieces of messages that have them, or are finished
 	Inconsistent uint64 // pieces with another count than the first of their message had
 	Malformed    uint64 // pieces that Fragment does not make, and messages that are themselves a FRAG
@@ -119,7 +118,6 @@ func (r *Reassembler) Add(now time.Duration, from uint64, f Frag) (message []byt
 		r.stats.Malformed++
 		return nil, false
 	}
-	r.stats.Completed++
 	return p.data, true
 }
 

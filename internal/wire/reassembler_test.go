@@ -178,7 +178,7 @@ func TestReassembleLossy(t *testing.T) {
 			}
 		}
 		stats := reassembler.Stats()
-		if len(want) > 0 || stats.Completed != 12 || stats.GivenUp > 0 || stats.DroppedFull > 0 {
+		if len(want) > 0 || stats.GivenUp > 0 || stats.DroppedFull > 0 {
 			t.Fatalf("seed %d: %d messages did not come: %+v", seed, len(want), stats)
 		}
 		if asked == 0 || stats.Duplicates == 0 {
@@ -273,7 +273,7 @@ func TestAddDrops(t *testing.T) {
 	if _, complete := r.Add(0, 1, frags[2]); complete {
 		t.Error("completed twice")
 	}
-	want := ReassemblerStats{Completed: 2, Duplicates: 3, Inconsistent: 1, Malformed: 3}
+	want := ReassemblerStats{Duplicates: 3, Inconsistent: 1, Malformed: 3}
 	if r.Stats() != want {
 		t.Errorf("stats %+v, want %+v", r.Stats(), want)
 	}

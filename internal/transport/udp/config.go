@@ -39,8 +39,9 @@ type Config struct {
 	TTL int
 
 	// ReceiveBuffer is how many bytes the system is asked to keep, for each
-	// socket, of what has come in and was not read yet. It may give less: see
-	// Transport.ReceiveBuffer. Zero: 4 MiB, a burst of some 3,000 datagrams.
+	// socket, of what has come in and was not read yet. It may give less: Linux
+	// gives no more than net.core.rmem_max. Zero: 4 MiB, a burst of some 3,000
+	// datagrams.
 	ReceiveBuffer int
 
 	// Poll is how often the interfaces are looked at for changes. Zero: 3 s.

@@ -94,16 +94,3 @@ func setReceiveBuffer(c *net.UDPConn, n int) {
 		n = max(n/2, minReceiveBuffer)
 	}
 }
-
-// receiveBuffer reads back how many bytes the system gave; 0 if it does not say.
-func receiveBuffer(c *net.UDPConn) int {
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return 0
-	}
-	var n int
-	if e := raw.Control(func(fd uintptr) { n, err = readBackBuffer(fd) }); e != nil || err != nil {
-		return 0
-	}
-	return n
-}

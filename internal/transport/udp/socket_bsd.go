@@ -15,7 +15,3 @@ func prepare(fd uintptr, _, shared bool) error {
 	}
 	return unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
 }
-
-func readBackBuffer(fd uintptr) (int, error) {
-	return unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF)
-}

@@ -20,10 +20,3 @@ func prepare(fd uintptr, v6, shared bool) error {
 	}
 	return unix.SetsockoptInt(s, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
 }
-
-// readBackBuffer halves what Linux says: it doubles what is asked for, to have
-// room for its own records of each datagram (socket(7), SO_RCVBUF).
-func readBackBuffer(fd uintptr) (int, error) {
-	n, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF)
-	return n / 2, err
-}

@@ -25,10 +25,6 @@ func prepare(fd uintptr, _, shared bool) error {
 	return windows.SetsockoptInt(windows.Handle(fd), windows.SOL_SOCKET, windows.SO_REUSEADDR, 1)
 }
 
-func readBackBuffer(fd uintptr) (int, error) {
-	return windows.GetsockoptInt(windows.Handle(fd), windows.SOL_SOCKET, windows.SO_RCVBUF)
-}
-
 // passing tells whether a read error is about one datagram, not the socket:
 // Windows reports one that is longer than the buffer as an error.
 func passing(err syscall.Errno) bool { return err == windows.WSAEMSGSIZE }

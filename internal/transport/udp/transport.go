@@ -233,11 +233,6 @@ func (t *Transport) Interfaces() []string {
 	return out
 }
 
-// ReceiveBuffer gives how many bytes the system granted of those asked for in
-// Config, in the same measure; 0 if it does not say or the transport is closed.
-// On Linux more than net.core.rmem_max is not granted.
-func (t *Transport) ReceiveBuffer() int { return receiveBuffer(t.hear) }
-
 // TooLong gives how many datagrams came in that were longer than MaxDatagram.
 // They are dropped.
 func (t *Transport) TooLong() uint64 { return t.tooLong.Load() }

@@ -172,6 +172,10 @@ func (e *Encoder) result(ev peer.Result) resultObject {
 	switch ev.Command {
 	case "peers":
 		o.Data = peersOf(ev.Peers)
+		o.Dropped = make(map[string]uint64, len(ev.Dropped))
+		for _, d := range ev.Dropped {
+			o.Dropped[string(d.Reason)] = d.Count
+		}
 	case "history":
 		turns := make([]turnFields, 0, len(ev.Turns))
 		for _, t := range ev.Turns {

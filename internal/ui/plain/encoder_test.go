@@ -3,6 +3,7 @@ package plain
 import (
 	"encoding/json"
 	"flag"
+	"maps"
 	"os"
 	"reflect"
 	"regexp"
@@ -106,7 +107,7 @@ func TestFieldsAreAlwaysThere(t *testing.T) {
 			if ok != (!message || sent) {
 				t.Errorf("%s %s: field %s: %v", kind, ev.Name, f, ok)
 			}
-			nullable := kind == "result" && f == "data" || kind == "floor" && strings.HasPrefix(f, "until")
+			nullable := kind == "result" && (f == "data" || f == "dropped") || kind == "floor" && strings.HasPrefix(f, "until")
 			if ok && v == nil && !nullable {
 				t.Errorf("%s %s: %s is null", kind, ev.Name, f)
 			}
@@ -153,6 +154,37 @@ func TestTimes(t *testing.T) {
 		if !strings.Contains(line, want) {
 			t.Errorf("%s\nhas no %s", line, want)
 		}
+	}
+}
+
+// The answer to /peers has a number for every reason, zeros included; other
+// answers have none.
+func TestDropped(t *testing.T) {
+	e := NewEncoder(uitest.Clock, words.For(words.English))
+	seen := 0
+	for _, ev := range uitest.Events(consts(t, "Code")) {
+		r, ok := ev.Event.(peer.Result)
+		if !ok {
+			continue
+		}
+		var got struct{ Dropped map[string]uint64 }
+		if err := json.Unmarshal(e.Encode(r), &got); err != nil {
+			t.Fatal(err)
+		}
+		var want map[string]uint64
+		if r.Command == "peers" && r.OK {
+			seen++
+			want = map[string]uint64{}
+			for i, reason := range consts(t, "Reason") {
+				want[reason] = []uint64{0, 1, uint64(i) + 2}[seen-1]
+			}
+		}
+		if !maps.Equal(got.Dropped, want) || (got.Dropped == nil) != (want == nil) {
+			t.Errorf("%s: %v, want %v", ev.Name, got.Dropped, want)
+		}
+	}
+	if seen != 3 {
+		t.Errorf("%d answers to /peers, want 3", seen)
 	}
 }
 
@@ -206,6 +238,18 @@ func TestEventsPageIsComplete(t *testing.T) {
 		got, want := slices.Sorted(slices.Values(doc[section]["state"])), slices.Sorted(slices.Values(consts(t, typeName)))
 		if !slices.Equal(got, want) {
 			t.Errorf("%s: the page has the states\n%v, the code\n%v", section, got, want)
+		}
+	}
+	if got, want := doc["result"]["reason"], consts(t, "Reason"); !slices.Equal(got, want) {
+		t.Errorf("the page has the reasons\n%v, the code\n%v", got, want)
+	}
+	protocol, err := os.ReadFile("../../../docs/PROTOCOL.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, reason := range consts(t, "Reason") {
+		if !strings.Contains(string(protocol), "| `"+reason+"` |\n") {
+			t.Errorf("PROTOCOL.md says of nothing that it is dropped as %s", reason)
 		}
 	}
 	got, want := slices.Sorted(slices.Values(doc["Codes"]["code"])), slices.Sorted(slices.Values(consts(t, "Code")))

@@ -133,6 +133,8 @@ type resultObject struct {
 	Code    string `json:"code"`
 	Text    string `json:"text"`
 	Data    any    `json:"data"`
+	// Dropped is beside the data because that of /peers is a list.
+	Dropped map[string]uint64 `json:"dropped"`
 }
 
 // peerEntry is one row of the answer to /peers.

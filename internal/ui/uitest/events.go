@@ -29,6 +29,14 @@ func Wall(s float64) time.Time { return Clock.Wall.Add(time.Duration(s * float64
 // ID gives a turn's id that ends in n.
 func ID(n byte) turn.ID { return turn.ID{0xab, 0xcd, 31: n} }
 
+// reasons are those of peer.Reason.
+var reasons = []peer.Reason{
+	peer.DropForeign, peer.DropForged, peer.DropRepeated, peer.DropOverflow, peer.DropUndecodable,
+	peer.DropPieceRepeated, peer.DropPieceInconsistent, peer.DropPieceMalformed, peer.DropUnfinishedFull,
+	peer.DropUnfinishedGivenUp, peer.DropBadHello, peer.DropOtherKey, peer.DropNoHello, peer.DropTableFull,
+	peer.DropBadTurn, peer.DropAhead, peer.DropWantGivenUp, peer.DropWantFull,
+}
+
 var (
 	ana    = turn.Key{0xa1, 0xa2, 0xa3}
 	rafael = turn.Key{0xf1, 0xf2, 0xf3}
@@ -199,6 +207,12 @@ func answers() []Named {
 		{Name: "Brenda#3f9a", Member: rafael, Incarnation: 7, Activity: "idle", Heard: 2300 * time.Millisecond},
 		{Name: "Novo", Member: rafael, Incarnation: 8, Quiet: true, Activity: "idle", Heard: time.Second},
 	}
+	droppedOne, droppedMany := ok("peers"), ok("peers")
+	for i, r := range reasons {
+		peers.Dropped = append(peers.Dropped, peer.Drop{Reason: r})
+		droppedOne.Dropped = append(droppedOne.Dropped, peer.Drop{Reason: r, Count: 1})
+		droppedMany.Dropped = append(droppedMany.Dropped, peer.Drop{Reason: r, Count: uint64(i) + 2})
+	}
 	history.Turns = []peer.TurnShown{
 		{ID: ID(1), Stamp: 1, Name: "ana", Author: ana, Time: Wall(-3600), Lines: []string{"oi"}, Own: true},
 		{ID: ID(2), After: ID(1), Stamp: 2, Name: "Rafael", Author: rafael, Time: Wall(110), Lines: []string{"olá"}, Late: true},
@@ -218,6 +232,8 @@ func answers() []Named {
 		{"delivered", peer.Delivered{At: At(25), ID: ID(7), To: 1, Of: 2}},
 		{"delivered to one", peer.Delivered{At: At(25), ID: ID(7), To: 1, Of: 1}},
 		{"peers", peers},
+		{"peers, one dropped for each reason", droppedOne},
+		{"peers, several dropped for each reason", droppedMany},
 		{"history", history},
 		{"history of nothing", ok("history")},
 		{"cancel", cancel},

@@ -100,21 +100,24 @@ func TestLanguagesAgree(t *testing.T) {
 	}
 }
 
-// Every code of an event has words, and no words are for a code that is gone.
+// Every code of an event and every reason of a drop has words, and no words are
+// for one that is gone.
 func TestEveryCodeHasWords(t *testing.T) {
-	codes, err := uitest.Consts("../../peer/event.go", "Code")
-	if err != nil {
-		t.Fatal(err)
-	}
 	en := catalogue(t, words.English)
-	for _, code := range codes {
-		if en["code."+code] == nil {
-			t.Errorf("no words for the code %s", code)
+	for prefix, typeName := range map[string]string{"code.": "Code", "dropped.": "Reason"} {
+		codes, err := uitest.Consts("../../peer/event.go", typeName)
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	for key := range en {
-		if code, ok := strings.CutPrefix(key, "code."); ok && !slices.Contains(codes, code) {
-			t.Errorf("%s: there is no such code", key)
+		for _, code := range codes {
+			if en[prefix+code] == nil {
+				t.Errorf("no words for the %s %s", typeName, code)
+			}
+		}
+		for key := range en {
+			if code, ok := strings.CutPrefix(key, prefix); ok && !slices.Contains(codes, code) {
+				t.Errorf("%s: there is no such %s", key, typeName)
+			}
 		}
 	}
 }
