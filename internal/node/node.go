@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -119,6 +121,9 @@ func restored(r *store.Restored) peer.Restored {
 		if len(rep.Damaged) > 0 || rep.Torn || rep.Err != nil {
 			out.Damaged = append(out.Damaged, rep.Path)
 		}
+		if rep.Repaired {
+			out.Repaired = append(out.Repaired, rep.Path)
+		}
 	}
 	return out
 }
@@ -133,7 +138,21 @@ func damageNotices(at peer.At, r *store.Restored) []peer.Event {
 			out = append(out, peer.Notice{At: at, Code: peer.CodeTornTail, Path: rep.Path, Text: rep.Aside})
 		}
 		if n := len(rep.Damaged) + rep.MoreDamaged; n > 0 {
-			out = append(out, peer.Notice{At: at, Code: peer.CodeDamaged, Path: rep.Path, Count: n, Text: rep.Damaged[0].String()})
+			out = append(out, peer.Notice{At: at, Code: peer.CodeDamaged, Path: rep.Path, Count: n, Text: fmt.Sprintf("%s:%d", rep.Path, rep.Damaged[0].Line)})
+		}
+		if rep.Foreign {
+			out = append(out, peer.Notice{At: at, Code: peer.CodeForeignLog, Path: rep.Path})
+		}
+		switch {
+		case rep.NotMended != nil:
+			out = append(out, peer.Error{At: at, Code: peer.CodeNotMended, Path: rep.Path, Text: rep.NotMended.Error()})
+		case rep.Repaired:
+			turns, from := 0, []string{}
+			for _, f := range rep.From {
+				turns += f.Turns
+				from = append(from, f.Path)
+			}
+			out = append(out, peer.Notice{At: at, Code: peer.CodeMended, Path: rep.Path, Count: turns, Text: strings.Join(from, ", ")})
 		}
 	}
 	return out

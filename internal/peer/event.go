@@ -277,6 +277,9 @@ const (
 	CodeReplicaLost  Code = "replica-lost"  // one replica failed, others go on: Path
 	CodeTornTail     Code = "torn-tail"     // a replica's last line was cut off: Path
 	CodeDamaged      Code = "damaged"       // a replica has damaged lines: Path, Count
+	CodeForeignLog   Code = "foreign-log"   // a replica was another group's record: Path; it was put aside
+	CodeMended       Code = "mended"        // a replica was mended with Count turns: Path; Text: of which files
+	CodeNotMended    Code = "not-mended"    // a replica could not be mended: Path
 	CodeOldLine      Code = "unsent"        // a line of the last run is queued again
 	CodeLeaving      Code = "leaving"       // the chat is ending: no more lines
 	CodeTooLong      Code = "too-long"      // a line of over 8 KiB
