@@ -60,7 +60,9 @@ func (f *Floor) request(now time.Duration, to, asked []Member) {
 	for _, m := range asked {
 		t := f.targets[m]
 		t.last = now
-		t.vain++
+		if t.vain++; t.vain == 1 {
+			t.since = now
+		}
 		if t.step == 0 {
 			t.step = resendFirst
 		} else {
@@ -296,6 +298,10 @@ func (f *Floor) Activity(now time.Duration, from Member, n uint32, isAsking, isH
 		if idle || behind {
 			f.endWait(now, from)
 		}
+	}
+	if t := f.targets[from]; f.state == asking && (isHolding || isAsking && (Stamp{ts, from.Incarnation}).Before(f.stamp())) {
+		t.vain = 0 // a WAIT would say no more, and may be lost
+		f.targets[from] = t
 	}
 	f.advance(now)
 }

@@ -55,10 +55,11 @@ type permission struct {
 
 // target is what is remembered of asking one member for the present request.
 type target struct {
-	last time.Duration // when it was asked last
-	step time.Duration // how long after that it is asked again, if it is silent
-	soon bool          // its reply was nearly over when it came: it is asked at once, even in a hold
-	vain int           // sendings since it last gave a REP or a WAIT
+	last  time.Duration // when it was asked last
+	step  time.Duration // how long after that it is asked again, if it is silent
+	soon  bool          // its reply was nearly over when it came: it is asked at once, even in a hold
+	vain  int           // sendings since it last gave a REP or a WAIT, or a reason not to
+	since time.Duration // when the first of them left
 }
 
 // wait is a WAIT that counts.
@@ -260,18 +261,11 @@ func (f *Floor) Missing(now time.Duration) []Member {
 	return ms
 }
 
-// Ignored returns the members that were sent the present request n times or more
-// and gave neither REP nor WAIT since. A member that follows the protocol, and
-// has this view, does so only if it takes another for this member: somebody else
-// sent in its name.
-func (f *Floor) Ignored(n int) []Member {
-	var ms []Member
-	for _, m := range f.view.members {
-		if f.state == asking && f.targets[m].vain >= n {
-			ms = append(ms, m)
-		}
-	}
-	return ms
+// Ignored tells of a member of the view whether it was sent the present request n
+// times or more and gave neither REP nor WAIT since, and when the first left.
+func (f *Floor) Ignored(m Member, n int) (since time.Duration, ok bool) {
+	t := f.targets[m]
+	return t.since, f.state == asking && t.vain >= n
 }
 
 // Outstanding returns the members outside of the view that have a live

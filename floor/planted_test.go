@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/papo-chat/papo/internal/transport/memnet"
 )
 
 // planted are the rules, taken out one at a time, and the faults of a machine
@@ -33,7 +35,7 @@ var planted = []struct {
 	{"an older REQ lowers a grant's time", lowerGrant, older, 4000, "both"},
 	{"a WAIT counts as a REP", waitIsReply, nil, 100, "both"},
 	{"the lease is measured from receipt", leaseFromReceipt, late, 2000, "both"},
-	{"the clock is not raised on receiving", noClockRaise, nil, 300, ""},
+	{"the clock is not raised on receiving", noClockRaise, mixed, 300, ""},
 	{"equal times are granted by both", tieBoth, nil, 300, "both"},
 	{"grants while holding", grantHolding, nil, 100, "both"},
 	{"compares the live clock", compareClock, nil, 300, "both"},
@@ -53,7 +55,8 @@ func views(f *faults, _ *rand.Rand) { f.views = true }
 
 // calm suffers from views that differ and from nothing else.
 func calm(f *faults, _ *rand.Rand) {
-	*f = faults{size: 3 + f.size%3, repeat: f.repeat, delay: f.delay, views: true, longHolds: true, drift: f.drift}
+	net := memnet.Faults{Duplicate: f.net.Duplicate, MinDelay: leastDelay, MaxDelay: f.net.MaxDelay}
+	*f = faults{size: 3 + f.size%3, net: net, views: true, longHolds: true, drift: f.drift}
 }
 
 func calmThree(f *faults, r *rand.Rand) {
@@ -67,30 +70,36 @@ func stalls(f *faults, r *rand.Rand) {
 }
 
 func crashes(f *faults, _ *rand.Rand) {
-	f.size, f.crash, f.longHolds, f.views, f.loss = 3, true, true, true, 0
+	f.size, f.crash, f.longHolds, f.views, f.net.Loss = 3, true, true, true, 0
 }
 
 func longHolds(f *faults, _ *rand.Rand) { f.views, f.longHolds = true, true }
 
-func late(f *faults, _ *rand.Rand) { f.late, f.longHolds, f.views = 100, true, true }
+// mixed changes the order of what is sent in quick succession.
+func mixed(f *faults, _ *rand.Rand) { f.net.Reorder, f.net.HoldBack = 0.5, f.net.MaxDelay }
+
+func late(f *faults, _ *rand.Rand) {
+	f.net.Reorder, f.net.HoldBack, f.longHolds, f.views = 0.1, longAgo, true, true
+}
 
 func lateAndCalm(f *faults, r *rand.Rand) {
 	calmThree(f, r)
-	f.late, f.cancel = 200, true
+	f.net.Reorder, f.net.HoldBack, f.cancel = 0.2, longAgo, true
 }
 
 func releases(f *faults, r *rand.Rand) {
 	calm(f, r)
-	f.size, f.cancel, f.delay = 4, true, 10*time.Millisecond
+	f.size, f.cancel, f.net.MaxDelay = 4, true, 10*time.Millisecond
 }
 
 func misdirected(f *faults, _ *rand.Rand) {
-	f.misdirect, f.late, f.loss, f.atOnce, f.longHolds, f.views = 300, 100, 200, true, true, true
+	f.misdirect, f.net.Loss, f.net.Reorder, f.net.HoldBack, f.atOnce, f.longHolds, f.views = 300, 0.2, 0.1, longAgo, true, true, true
 }
 
 func older(f *faults, r *rand.Rand) {
 	calmThree(f, r)
-	f.repeat, f.cancel, f.late, f.delay = 0, true, 300, 40*time.Millisecond
+	f.cancel = true
+	f.net = memnet.Faults{Reorder: 0.3, HoldBack: longAgo, MinDelay: leastDelay, MaxDelay: 40 * time.Millisecond}
 }
 
 func TestPlantedBugsAreFound(t *testing.T) {

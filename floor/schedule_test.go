@@ -5,20 +5,24 @@ import (
 	"container/heap"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"time"
+
+	"github.com/papo-chat/papo/internal/transport/memnet"
 )
 
-// A schedule is one run of a group of floors, decided by one seed: the network
-// loses, repeats, delays and misdirects, members crash, restart, stall, sleep
-// and suspect each other wrongly, and clocks run at different rates. After
-// every step no two members may hold the floor whose views at entry share a
-// member; and once the faults end, everybody who asks gets it.
+// A schedule is one run of a group of floors in virtual time, decided by one
+// seed: the network loses, repeats, delays, reorders and misdirects, members
+// crash, restart, stall, sleep and suspect each other wrongly, and clocks run at
+// different rates. After every step no two members may hold the floor whose views
+// at entry share a member; and once the faults end, everybody who asks gets it.
 type schedule struct {
+	seed    uint64
 	rng     *rand.Rand
 	now     time.Duration // true time
 	queue   events
 	seq     int
+	net     *memnet.Queue
+	sent    []packet // in the order of sending
 	nodes   []*node
 	without rules
 	faults  faults
@@ -30,18 +34,18 @@ type schedule struct {
 	keep    bool // keep a trace
 }
 
-// faults is the swarm: what this run suffers from. Rates are per mille.
+// faults is the swarm: what this run suffers from.
 type faults struct {
-	size                          int
-	loss, repeat, late, misdirect int
-	delay                         time.Duration
-	views, crash, pause, cancel   bool
-	oneWay                        bool
-	longHolds                     bool
-	atOnce                        bool // all ask at the same moment
-	drift                         int  // per cent
-	sleepStops                    bool // a clock that stops while the machine sleeps
-	driftTwo                      bool // members that allow for a drift of 2 % only
+	size                        int
+	net                         memnet.Faults // of every link, until the end of all faults
+	oneWay                      bool          // nothing of node 0 reaches node 1
+	misdirect                   int           // per mille: how much reaches whom it is not for
+	views, crash, pause, cancel bool
+	longHolds                   bool
+	atOnce                      bool // all ask at the same moment
+	drift                       int  // per cent
+	sleepStops                  bool // a clock that stops while the machine sleeps
+	driftTwo                    bool // members that allow for a drift of 2 % only
 
 	// Not in the swarm of every run; see departures.
 	gap   bool // time passes between HandOver and Left
@@ -51,20 +55,20 @@ type faults struct {
 }
 
 type node struct {
-	i       int
-	f       *Floor
-	key     [32]byte
-	rate    float64 // of its clock
-	skew    time.Duration
-	dead    bool
-	paused  time.Duration // until this true time
-	inbox   []func()
-	n       uint32
-	asked   time.Duration // true time of the oldest unanswered wish, 0: none
-	entry   View          // at the latest entry
-	holding bool
-	until   time.Duration // of the hold, on its own clock
-	wake    time.Duration
+	i      int
+	addr   string // on the network
+	f      *Floor
+	key    [32]byte
+	rate   float64 // of its clock
+	skew   time.Duration
+	dead   bool
+	paused time.Duration // until this true time
+	inbox  []func()
+	n      uint32        // its packets, in all incarnations
+	asked  time.Duration // true time of the oldest unanswered wish, 0: none
+	entry  View          // at the latest entry
+	until  time.Duration // of the hold, on its own clock
+	wake   time.Duration
 }
 
 type event struct {
@@ -109,33 +113,43 @@ func (n *node) self() Member { return n.f.self }
 
 func newSchedule(seed uint64, without rules, tune func(*faults, *rand.Rand)) *schedule {
 	rng := rand.New(rand.NewPCG(seed, 1))
-	s := &schedule{rng: rng, without: without}
+	s := &schedule{
+		seed: seed, rng: rng, net: memnet.NewQueue(rand.New(rand.NewPCG(seed, 2)), 0),
+		without: without, until: 12 * time.Second,
+	}
 	pick := func(v ...int) int { return v[rng.IntN(len(v))] }
+	rate := func(perCent ...int) float64 { return float64(pick(perCent...)) / 100 }
 	s.faults = faults{
-		loss: pick(0, 0, 50, 200, 400), repeat: pick(0, 50, 300), late: pick(0, 20, 100), misdirect: pick(0, 0, 100),
-		delay: time.Duration(pick(1, 10, 40)) * time.Millisecond,
-		views: rng.IntN(2) == 0, crash: rng.IntN(2) == 0, pause: rng.IntN(2) == 0, cancel: rng.IntN(3) == 0,
+		size: 2 + rng.IntN(4),
+		net: memnet.Faults{
+			Loss: rate(0, 0, 5, 20, 40), Duplicate: rate(0, 5, 30), Reorder: rate(0, 2, 10), HoldBack: longAgo,
+			MinDelay: leastDelay, MaxDelay: time.Duration(pick(1, 10, 40)) * time.Millisecond,
+		},
+		misdirect: pick(0, 0, 100),
+		views:     rng.IntN(2) == 0, crash: rng.IntN(2) == 0, pause: rng.IntN(2) == 0, cancel: rng.IntN(3) == 0,
 		oneWay: rng.IntN(4) == 0, longHolds: rng.IntN(3) == 0, atOnce: rng.IntN(4) == 0, drift: pick(0, 8, 10),
 	}
-	size := 2 + rng.IntN(4)
-	s.faults.size = size
+	if rng.IntN(3) == 0 {
+		mixed(&s.faults, rng)
+	}
 	if tune != nil {
 		tune(&s.faults, rng)
 	}
 	for i := range s.faults.size {
-		n := &node{i: i, skew: time.Hour + s.upTo(time.Hour)}
+		n := &node{i: i, addr: string(rune('a' + i)), skew: time.Hour + s.upTo(time.Hour)}
+		s.net.Add(n.addr)
 		n.key[0] = byte(i)
 		n.rate = 1 + float64(s.rng.IntN(2*s.faults.drift+1)-s.faults.drift)/100
 		s.nodes = append(s.nodes, n)
 		s.start(n)
 	}
-	s.until = 12 * time.Second
+	s.link()
 	return s
 }
 
 func (s *schedule) start(n *node) {
 	s.last++
-	n.dead, n.inbox, n.holding, n.asked = false, nil, false, 0
+	n.dead, n.inbox, n.asked = false, nil, 0
 	inc := s.rng.Uint64N(4)<<32 + s.last // so that ids and start order differ
 	n.f = New(Config{Self: Member{n.key, inc}}, n.local(s.now))
 	n.f.without = s.without
@@ -167,7 +181,7 @@ func (s *schedule) perform(n *node) {
 		switch e.Kind {
 		case Entered:
 			s.entries++
-			n.entry, n.holding, n.asked, n.until = f.view, true, 0, e.Until
+			n.entry, n.asked, n.until = f.view, 0, e.Until
 			s.logf("%d ENTERS ts=%d view=%v until=%v kept=%v", n.i, e.TS, e.View, e.Until-n.skew, e.Kept)
 			hold := s.upTo(20 * time.Millisecond)
 			if s.faults.longHolds && !s.healed && s.chance(300) {
@@ -188,13 +202,12 @@ func (s *schedule) perform(n *node) {
 			n.until = e.Until
 		case Left:
 			s.logf("%d leaves ts=%d expired=%v stale=%v", n.i, e.TS, e.Expired, e.Stale)
-			n.holding = false
 		case Cancelled:
 			n.asked = 0
 		}
 	}
 	for _, m := range r.Send {
-		s.carry(n, m)
+		s.post(n, m.To, m.Msg)
 	}
 	if r.Wake != 0 {
 		true0 := time.Duration(float64(r.Wake-n.skew)/n.rate) + 1000
@@ -225,61 +238,8 @@ func (s *schedule) leave(n *node) {
 		return
 	}
 	rep := n.f.HandOver(now)
-	s.carry(n, Send{Msg: rep})
+	s.post(n, nil, rep)
 	n.f.Left(now)
-}
-
-func (s *schedule) carry(from *node, m Send) {
-	from.n++
-	num, sender := from.n, from.self()
-	s.logf("%d sends %v to %v", from.i, m.Msg, m.To)
-	for _, to := range s.nodes {
-		if to == from || m.To != nil && !slices.ContainsFunc(m.To, func(o Member) bool { return o == to.f.self }) {
-			if !(to != from && !s.healed && s.chance(s.faults.misdirect)) {
-				continue
-			}
-		}
-		if !s.healed {
-			if s.chance(s.faults.loss) || s.faults.oneWay && from.i == 0 && to.i == 1 {
-				continue
-			}
-		}
-		copies := 1
-		if !s.healed && s.chance(s.faults.repeat) {
-			copies = 2
-		}
-		for range copies {
-			d := 100*time.Microsecond + s.upTo(s.faults.delay)
-			if !s.healed && s.chance(s.faults.late) {
-				d += s.upTo(3 * time.Second)
-			}
-			s.after(d, func() {
-				s.step(to, func() {
-					if to.f.self != sender {
-						to.f.Receive(to.local(s.now), sender, num, m.Msg)
-					}
-				})
-			})
-		}
-	}
-}
-
-// beat is a heartbeat's part that concerns the floor.
-func (s *schedule) beat(n *node) {
-	s.after(250*time.Millisecond, func() { s.beat(n) })
-	if n.dead || n.paused > s.now {
-		return
-	}
-	n.n++
-	num, f := n.n, n.f
-	ts, isAsking, isHolding := f.Request()
-	for _, to := range s.nodes {
-		if to != n && !(!s.healed && s.chance(s.faults.loss)) {
-			s.after(s.upTo(s.faults.delay), func() {
-				s.step(to, func() { to.f.Activity(to.local(s.now), f.self, num, isAsking, isHolding, ts) })
-			})
-		}
-	}
 }
 
 // check is promise 1, for those that are awake: who stalls does not act, and
@@ -433,6 +393,7 @@ func (s *schedule) someView(n *node) View {
 // heal ends all faults and gives everybody the same view.
 func (s *schedule) heal() {
 	s.healed = true
+	s.link()
 	for _, n := range s.nodes {
 		if n.dead {
 			s.start(n)
@@ -473,21 +434,32 @@ func (s *schedule) run() (bad string) {
 		s.disturb()
 	})
 	s.at(s.until, s.heal)
-	end := s.until + 12*time.Second
-	for len(s.queue) > 0 {
-		e := heap.Pop(&s.queue).(event)
-		if e.at > end {
-			break
-		}
-		s.now = max(s.now, e.at)
-		e.run()
-	}
+	s.pass(s.until + 12*time.Second)
 	for _, n := range s.nodes {
 		if n.asked != 0 {
 			return fmt.Sprintf("%d waits for ever: it asked at %v", n.i, n.asked)
 		}
 	}
 	return ""
+}
+
+// pass lets time pass until end.
+func (s *schedule) pass(end time.Duration) {
+	for {
+		arrives, ok := s.net.Next()
+		switch {
+		case ok && arrives <= end && (len(s.queue) == 0 || arrives <= s.queue[0].at):
+			at, _, to, b, _ := s.net.Pop()
+			s.now = max(s.now, at)
+			s.receive(to, b)
+		case len(s.queue) > 0 && s.queue[0].at <= end:
+			e := heap.Pop(&s.queue).(event)
+			s.now = max(s.now, e.at)
+			e.run()
+		default:
+			return
+		}
+	}
 }
 
 func (s *schedule) everyone() View {

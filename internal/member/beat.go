@@ -49,7 +49,7 @@ func (m *Membership) confirm(now time.Duration, p *peer, counter uint32) bool {
 	if !within(now, p.confirmed, m.suspect(p)) {
 		m.stale = true
 	}
-	p.confirmed = now
+	p.confirmed, p.heardAt = now, max(p.heardAt, t)
 	if p.known && !p.joined {
 		m.join(p)
 	}

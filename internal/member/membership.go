@@ -77,6 +77,8 @@ type Membership struct {
 	selfOutTold bool
 	unheard     time.Duration // since when it hears others and none hears it; never: not so
 
+	looked time.Duration // when that was looked at last
+
 	out    []Out
 	events []Event
 	stats  Stats
@@ -122,7 +124,7 @@ func (m *Membership) Sent(now time.Duration, counter uint32) { m.sent.note(now, 
 // Heard takes a sign of life: any authentic datagram. It comes before the
 // method of the message that the datagram carries. Incarnation 0 is nobody's.
 func (m *Membership) Heard(now time.Duration, from uint64, counter uint32) {
-	if from == 0 || from == m.self.Incarnation || m.gone.has(from) {
+	if from == 0 || from == m.self.Incarnation || m.gone.has(from, counter) {
 		return
 	}
 	p := m.others.byID[from]
@@ -226,11 +228,11 @@ func (m *Membership) sendHello(to uint64, want bool) {
 func (m *Membership) send(to uint64, msg wire.Message) { m.out = append(m.out, Out{to, msg}) }
 
 // Bye takes a farewell: the incarnation is dropped at once, for good.
-func (m *Membership) Bye(now time.Duration, from uint64) {
-	if from == m.self.Incarnation || m.gone.has(from) {
+func (m *Membership) Bye(now time.Duration, from uint64, counter uint32) {
+	if from == m.self.Incarnation || m.gone.has(from, counter) {
 		return
 	}
-	m.gone.add(from)
+	m.gone.add(from, counter)
 	if p := m.others.byID[from]; p != nil {
 		m.drop(now, p, true)
 		m.others.remove(p)
@@ -414,6 +416,16 @@ func (m *Membership) Settling() bool {
 // Unheard returns since when this member hears others that are not quiet, and
 // none that it hears confirms that it hears this one. False: it is not so.
 func (m *Membership) Unheard() (since time.Duration, ok bool) { return m.unheard, m.unheard != never }
+
+// HeardAt returns when the newest datagram of this member was sent that an
+// incarnation confirms; false: none.
+func (m *Membership) HeardAt(incarnation uint64) (time.Duration, bool) {
+	p := m.others.byID[incarnation]
+	if p == nil || p.heardAt == 0 {
+		return 0, false
+	}
+	return p.heardAt, true
+}
 
 // Stats returns what was counted so far.
 func (m *Membership) Stats() Stats { return m.stats }

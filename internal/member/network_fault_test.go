@@ -211,9 +211,9 @@ func TestTableIsBounded(t *testing.T) {
 	}
 	for i := range uint64(3 * maxGone) {
 		x.m.Heard(w.now, i+1, 1)
-		x.m.Bye(w.now, i+1)
+		x.m.Bye(w.now, i+1, 1)
 	}
-	if len(x.m.gone.set) != maxGone || !x.m.gone.has(3*maxGone) || x.m.gone.has(1) {
+	if len(x.m.gone.set) != maxGone || !x.m.gone.has(3*maxGone, 1) || x.m.gone.has(1, 1) {
 		t.Errorf("%d are remembered as gone", len(x.m.gone.set))
 	}
 }

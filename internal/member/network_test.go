@@ -184,7 +184,7 @@ func (w *network) deliver(y *node, from uint64, counter uint32, msg wire.Message
 	case wire.Pong:
 		y.m.Pong(w.now, from, msg)
 	case wire.Bye:
-		y.m.Bye(w.now, from)
+		y.m.Bye(w.now, from, counter)
 	}
 	w.drain(y)
 }

@@ -26,6 +26,7 @@ type peer struct {
 	heard   counterLog    // its counters
 
 	confirmed time.Duration // when it last confirmed that it hears this member
+	heardAt   time.Duration // when the newest datagram of this member that it confirmed was sent
 	joined    bool          // it confirmed since it lives, and Joined was told
 	suspected bool          // Suspected was told
 	out       time.Duration // heard and not in the view since; never: it is in

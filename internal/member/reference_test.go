@@ -70,7 +70,7 @@ func referenceView(m *Membership, before floor.View, now time.Duration) floor.Vi
 			if before.Has(p.Member) != present || !lower(self.Key, p.Key) || len(taken)+1 >= m.cfg.MaxMembers {
 				continue
 			}
-			if l := m.others.byID[p.leader]; p.leader != p.Incarnation && p.leader != self.Incarnation && !m.gone.has(p.leader) {
+			if l := m.others.byID[p.leader]; p.leader != p.Incarnation && p.leader != self.Incarnation && (m.others.byID[p.leader] != nil || !m.gone.has(p.leader, 0)) {
 				fallen := l != nil && l.known && !l.live && present && now-l.dropped < max(time.Second, 4*m.interval(), 4*l.interval)/2
 				if l == nil || !l.known || lower(l.Key, self.Key) && !fallen {
 					continue

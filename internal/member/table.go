@@ -73,27 +73,28 @@ const maxGone = 256
 // goneList remembers incarnations that said BYE, which is final.
 type goneList struct {
 	ring [maxGone]uint64
-	set  map[uint64]struct{}
-	next int // where the next one goes: once the ring is full, the place of the oldest
+	set  map[uint64]uint32 // with the counter of the BYE: what is newer shows that it was not its own
+	next int               // where the next one goes: once the ring is full, the place of the oldest
 }
 
-func (g *goneList) has(incarnation uint64) bool {
-	_, ok := g.set[incarnation]
-	return ok
+func (g *goneList) has(incarnation uint64, counter uint32) bool {
+	c, ok := g.set[incarnation]
+	return ok && counter <= c
 }
 
-func (g *goneList) add(incarnation uint64) {
-	if g.has(incarnation) {
+func (g *goneList) add(incarnation uint64, counter uint32) {
+	if c, ok := g.set[incarnation]; ok {
+		g.set[incarnation] = max(c, counter)
 		return
 	}
 	if g.set == nil {
-		g.set = make(map[uint64]struct{})
+		g.set = make(map[uint64]uint32)
 	}
 	if len(g.set) == maxGone {
 		delete(g.set, g.ring[g.next])
 	}
 	g.ring[g.next] = incarnation
-	g.set[incarnation] = struct{}{}
+	g.set[incarnation] = counter
 	g.next = (g.next + 1) % maxGone
 }
 

@@ -144,7 +144,7 @@ func (tr *transcript) command(t *testing.T, d *datadriven.TestData) string {
 		case "hello":
 			tr.m.Hello(tr.now, inc, wire.Hello{Key: turn.Key{arg("key", from)[0]}, Name: from, Want: d.HasArg("want")})
 		case "bye":
-			tr.m.Bye(tr.now, inc)
+			tr.m.Bye(tr.now, inc, counter)
 		case "ping":
 			tr.m.Ping(tr.now, inc, wire.Ping{Origin: incarnation(arg("origin", from)), Target: incarnation(arg("target", tr.self))})
 		case "pong":

@@ -156,7 +156,7 @@ func (m *Membership) beatCounts(now time.Duration, p *peer) bool {
 // the present view are concerned. These are about to drop it too, and so stay
 // together when their leader falls, instead of each being alone for a moment.
 func (m *Membership) isLedByLower(now time.Duration, p *peer) bool {
-	if p.leader == p.Incarnation || p.leader == m.self.Incarnation || m.gone.has(p.leader) {
+	if p.leader == p.Incarnation || p.leader == m.self.Incarnation || m.others.byID[p.leader] == nil && m.gone.has(p.leader, 0) {
 		return false
 	}
 	l := m.others.byID[p.leader]
@@ -217,12 +217,14 @@ func (m *Membership) noteUnheard(now time.Duration) {
 	somebody, heard := false, m.isQuiet()
 	for _, p := range m.others.byKey {
 		if p.live && p.hasBeat && !p.twin {
-			somebody = somebody || !p.quiet
+			somebody = somebody || !p.quiet && p.joined
 			heard = heard || within(now, p.confirmed, m.suspect(p))
 		}
 	}
+	stalled := now-m.looked > m.cfg.Suspect // it was not there to be confirmed to
+	m.looked = now
 	switch {
-	case !somebody || heard:
+	case !somebody || heard || stalled:
 		m.unheard = never
 	case m.unheard == never:
 		m.unheard = now

@@ -19,6 +19,7 @@ type contacts struct {
 type contact struct {
 	address  string
 	counter  uint32
+	beaten   uint32 // the counter of its newest heartbeat, which said:
 	activity wire.Activity
 	view     floor.ViewHash
 }
@@ -42,11 +43,15 @@ func (c *contacts) heard(p Packet) {
 	}
 }
 
-// beat takes what the newest heartbeat of inc says.
-func (c *contacts) beat(inc uint64, b wire.Beat) {
-	if k := c.by[inc]; k != nil {
-		k.activity, k.view = b.Activity, b.View
+// beat takes what a heartbeat of inc says, if it is the newest, and tells whether
+// it is.
+func (c *contacts) beat(inc uint64, counter uint32, b wire.Beat) bool {
+	k := c.by[inc]
+	if k == nil || counter < k.beaten {
+		return false
 	}
+	k.beaten, k.activity, k.view = counter, b.Activity, b.View
+	return true
 }
 
 // holds tells whether inc held the floor at its last heartbeat.

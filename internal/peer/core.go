@@ -267,7 +267,7 @@ func (c *Core) handle(now Now, from uint64, counter uint32, msg wire.Message) {
 	case wire.Pong:
 		c.members.Pong(now.Boot, from, m)
 	case wire.Bye:
-		c.members.Bye(now.Boot, from)
+		c.members.Bye(now.Boot, from, counter)
 		c.floor.Bye(now.Boot, info.Member)
 	}
 }
@@ -277,14 +277,16 @@ func (c *Core) receiveBeat(now Now, from uint64, counter uint32, info member.Inf
 	if b.TS == 0 || c.sane(b.TS) {
 		c.floor.Activity(now.Boot, info.Member, counter, b.Activity == wire.Asking, b.Activity == wire.Holding, b.TS)
 	}
-	c.contacts.beat(from, b)
+	newest := c.contacts.beat(from, counter, b)
 	for _, h := range b.Heads {
 		c.want(now, h, from)
 	}
 	if b.Gaps == 0 || b.Gaps == c.history.Gaps() {
 		c.checkDelivered(now, info.Member.Key, b.Heads)
 	}
-	c.compareSettled(now, from, b)
+	if newest {
+		c.compareSettled(now, from, b)
+	}
 }
 
 func (c *Core) receiveRep(now Now, info member.Info, counter uint32, r wire.Rep, handOver bool) {
@@ -333,7 +335,6 @@ func (c *Core) Tick(now Now) {
 	c.clock(now)
 	c.members.Tick(now.Boot)
 	c.floor.Tick(now.Boot)
-	c.tickDoubt(now)
 	c.tickSpeaker(now)
 	c.tickRepair(now)
 	c.tickSync(now)
@@ -347,6 +348,7 @@ func (c *Core) Tick(now Now) {
 		}
 	}
 	c.settle(now)
+	c.tickDoubt(now)
 }
 
 // quietOver is told when this member begins to take part.
@@ -467,12 +469,15 @@ func (c *Core) split(b []byte) [][]byte {
 	return frags
 }
 
-// transmit numbers a datagram and puts it out.
-func (c *Core) transmit(now Now, to uint64, payload []byte) *Datagram {
+// transmit numbers a datagram and puts it out. After BYE nothing may come: that
+// would prove the BYE forged.
+func (c *Core) transmit(now Now, to uint64, payload []byte) {
+	if c.ending.told {
+		return
+	}
 	c.counter++
 	c.members.Sent(now.Boot, c.counter)
 	c.out.Send = append(c.out.Send, Datagram{
 		To: c.contacts.address(to), Incarnation: c.self.Incarnation, Counter: c.counter, Payload: payload,
 	})
-	return &c.out.Send[len(c.out.Send)-1]
 }

@@ -28,6 +28,7 @@ type group struct {
 	net   *memnet.Queue
 	sent  int // datagrams put on the network; one by multicast counts once
 	wall  time.Time
+	tap   func(from string, b []byte) // sees what is sent
 }
 
 // mem is one member and its surroundings.
@@ -222,7 +223,11 @@ func (m *mem) Send(d Datagram) error {
 	m.g.sent++
 	b := binary.BigEndian.AppendUint64(nil, d.Incarnation)
 	b = binary.BigEndian.AppendUint32(b, d.Counter)
-	m.g.net.Push(m.g.now, m.name, d.To, append(b, d.Payload...))
+	b = append(b, d.Payload...)
+	if m.g.tap != nil {
+		m.g.tap(m.name, b)
+	}
+	m.g.net.Push(m.g.now, m.name, d.To, b)
 	return nil
 }
 

@@ -205,7 +205,7 @@ func (c *Core) nextSession(now Now) {
 // very record: equal heads, and equal gaps.
 func (c *Core) sameHeads(inc uint64) bool {
 	t, ok := c.sync.told[inc]
-	return ok && t.gaps == c.history.Gaps() && slices.Equal(t.heads, c.history.Heads())
+	return ok && len(t.heads) < wire.MaxBeatHeads && t.gaps == c.history.Gaps() && slices.Equal(t.heads, c.history.Heads())
 }
 
 // begin opens a session. Newest stamps come first: the window [newest -

@@ -120,7 +120,7 @@ func (c *Core) stored(now Now, res Performed) {
 		c.names.meet(t.Name, t.Author)
 		c.got(id)
 		c.dropSaid(now, in.s)
-		if !c.screen.keeps(in.s) {
+		if !c.screen.keeps(in.s, c.history.MaxStamp()) {
 			c.screen.add(c, now, in.s, in.repair)
 		}
 		for _, p := range c.history.Gap(id) {

@@ -275,8 +275,8 @@ func (c *Core) markAfter(id turn.ID) Mark {
 // showUnkept shows a turn that no replica took, once. It is not in the record.
 func (c *Core) showUnkept(now Now, t *turn.Signed) {
 	s := &c.screen
-	if slices.Contains(s.unkept, t.ID()) || !t.Known() {
-		return
+	if slices.Contains(s.unkept, t.ID()) || !t.Known() || t.Stamp() > c.history.MaxStamp()+turn.MaxJump {
+		return // the last: out of reach, see History.MaxStamp
 	}
 	s.unkept = append(s.unkept, t.ID())
 	if len(s.unkept) > maxUnkept {
@@ -289,14 +289,15 @@ func (c *Core) showUnkept(now Now, t *turn.Signed) {
 
 // keeps takes a turn that is in the record now, if it was shown before as not
 // kept: it is not shown again.
-func (s *screen) keeps(t *turn.Signed) bool {
+func (s *screen) keeps(t *turn.Signed, top uint64) bool {
 	i := slices.Index(s.unkept, t.ID())
 	if i < 0 {
 		return false
 	}
 	s.unkept = slices.Delete(s.unkept, i, i+1)
 	s.kept++
-	if !s.any || s.last.Less(t.Item()) {
+	s.changed = true // one that waited for it can be shown
+	if t.Stamp() <= top && (!s.any || s.last.Less(t.Item())) {
 		s.last, s.any = t.Item(), true
 	}
 	return true

@@ -17,8 +17,11 @@ const (
 	// followed; at the bound the oldest is no longer told about. Besides, there
 	// are those that no fsync has covered yet: none of them is forgotten.
 	maxUndelivered = 256
-	diskRetry      = 5 * time.Second
-	oldLineWait    = 30 * time.Second // how long a line of the last run waits for the record, at most
+	// deliveredWalk bounds the turns that are looked at for it at a heartbeat; at the
+	// bound the oldest turn is no longer followed, and the next heartbeat goes on.
+	deliveredWalk = 4096
+	diskRetry     = 5 * time.Second
+	oldLineWait   = 30 * time.Second // how long a line of the last run waits for the record, at most
 )
 
 // line is what somebody typed.
@@ -101,7 +104,7 @@ func (c *Core) Say(now Now, n int, text string) {
 // A member that is not in a view with those that are there waits until they
 // have taken it in: it would speak past them.
 func (c *Core) ask(now Now) {
-	h := c.speaker.hold
+	s, h := &c.speaker, c.speaker.hold
 	c.speaker.early = c.floor.IsQuiet() || c.members.Full() || c.floor.View().Len() == 1 && c.members.Settling() || c.saidMaybe(now)
 	if c.speaker.early || c.ending.exited {
 		return
@@ -113,6 +116,9 @@ func (c *Core) ask(now Now) {
 		c.floor.AskAll(now.Boot)
 	} else {
 		c.floor.Ask(now.Boot)
+	}
+	if _, isAsking, _ := c.floor.Request(); isAsking && s.asked == 0 {
+		s.asked, s.told = now.Boot, 0 // nobody's permission is missing, and yet it may not enter: F3
 	}
 }
 
@@ -305,17 +311,23 @@ func (c *Core) keepOwn(now Now, say *saying, res Performed) {
 	c.history.Add(say.turn)
 	o := &own{id: say.turn.ID(), lines: say.lines, seq: res.Seq, replicas: res.Replicas, to: map[turn.Key]bool{}}
 	s.own = append(s.own, o)
-	for len(s.own) > maxUndelivered {
-		i := slices.IndexFunc(s.own, func(o *own) bool { return o.said })
-		if i < 0 {
-			break
-		}
-		s.own = slices.Delete(s.own, i, i+1)
+	for len(s.own) > maxUndelivered && c.forgetOwn() {
 	}
 	for _, l := range say.lines {
 		c.event(Line{At: At(now.Boot), N: l.n, State: LineSent, Turn: o.id, Line: l.id})
 	}
 	c.screen.add(c, now, say.turn, false)
+}
+
+// forgetOwn follows the delivery of the oldest own turn that is said no longer. It
+// tells whether there was one.
+func (c *Core) forgetOwn() bool {
+	s := &c.speaker
+	i := slices.IndexFunc(s.own, func(o *own) bool { return o.said })
+	if i >= 0 {
+		s.own = slices.Delete(s.own, i, i+1)
+	}
+	return i >= 0
 }
 
 // Synced tells that a replica is fsynced: what it took in every append up to seq
@@ -355,7 +367,10 @@ func (c *Core) checkDelivered(now Now, who turn.Key, heads []turn.ID) {
 	if len(open) == 0 || who == c.key {
 		return
 	}
-	got := c.history.DeliveredSet(heads, open)
+	got, whole := c.history.Delivered(heads, open, deliveredWalk)
+	if !whole { // one that is far back, or that nobody has as an ancestor
+		c.forgetOwn()
+	}
 	of := c.floor.View().Len() - 1
 	for _, o := range c.speaker.own {
 		if got[o.id] && !o.to[who] {
@@ -405,7 +420,9 @@ func (c *Core) tickSpeaker(now Now) {
 		if len(whom) == 0 {
 			code, whom = CodeWaitingGone, c.floor.Outstanding(now.Boot)
 		}
-		c.event(Notice{At: At(now.Boot), Code: code, Names: c.namesOf(whom), Count: len(s.queue)})
+		if len(whom) > 0 { // else it waits for heads, for a moment
+			c.event(Notice{At: At(now.Boot), Code: code, Names: c.namesOf(whom), Count: len(s.queue)})
+		}
 	}
 	if h := s.hold; h != nil && h.since != 0 && !h.over && now.Boot >= h.since+h.limit {
 		c.endHold(now)

@@ -1,21 +1,16 @@
 package turn
 
-// Delivered tells whether the turn is one of these heads, or an ancestor of one of
-// them that is stored here: so whether a member that reports them, and that has no
-// gap below them, has the turn. See DeliveredSet.
-func (h *History) Delivered(heads []ID, of ID) bool {
-	return h.DeliveredSet(heads, []ID{of})[of]
-}
-
-// DeliveredSet gives those of the turns that are Delivered by these heads, in one
-// walk: from the heads to parents, and only through turns whose stamp is above the
-// lowest of the turns asked for. It costs as much as there are such turns.
+// Delivered gives those of the turns that are one of these heads, or an ancestor of
+// one of them that is stored here: those that a member has that reports the heads,
+// and that has no gap below them. It is one walk, from the heads to parents, and only
+// through turns whose stamp is above the lowest of the turns asked for. After limit
+// turns it ends, and whole is false: others may be delivered too.
 //
 // It goes from a turn to a parent only where the stamp falls, as it does to every
 // parent of a turn that is not Invalid. So behind an Invalid turn, or behind a gap
 // in this history, it can miss an ancestor.
-func (h *History) DeliveredSet(heads, of []ID) map[ID]bool {
-	out := make(map[ID]bool, len(of))
+func (h *History) Delivered(heads, of []ID, limit int) (out map[ID]bool, whole bool) {
+	out = make(map[ID]bool, len(of))
 	asked := make(map[ID]bool, len(of))
 	low := uint64(MaxStamp)
 	for _, id := range of {
@@ -39,6 +34,9 @@ func (h *History) DeliveredSet(heads, of []ID) map[ID]bool {
 		reach(id)
 	}
 	for len(walk) > 0 && len(out) < len(asked) {
+		if limit--; limit < 0 {
+			return out, false
+		}
 		s := h.turns[walk[len(walk)-1]].body
 		walk = walk[:len(walk)-1]
 		for _, p := range s.turn.Parents {
@@ -47,5 +45,5 @@ func (h *History) DeliveredSet(heads, of []ID) map[ID]bool {
 			}
 		}
 	}
-	return out
+	return out, true
 }
