@@ -46,6 +46,10 @@ type Config struct {
 	Rand *rand.Rand
 	// Verbose adds the single messages of the protocol to the events.
 	Verbose bool
+	// Delay is how long each turn of another is held at the most: see SetDelay.
+	Delay time.Duration
+	// Order is the order in which turns are shown; empty: OrderAgreed.
+	Order Order
 
 	Turns    []*turn.Signed // what the disk has, in any order
 	Unsent   []QueuedLine   // lines of the last run that were not said
@@ -92,6 +96,7 @@ type Core struct {
 	speaker    speaker
 	screen     screen
 	repair     repair
+	delay      delay
 	sync       reconciler
 	names      names
 	ending     ending
@@ -123,6 +128,8 @@ func New(cfg Config, now Now) *Core {
 	c.names.init(cfg.Name, c.key)
 	c.screen.init()
 	c.repair.init()
+	c.delay.init(cfg.Delay)
+	c.screen.arrival = cfg.Order == OrderArrival
 	c.sync.init()
 	for _, s := range cfg.Turns {
 		c.history.Add(s)
@@ -304,7 +311,7 @@ func (c *Core) receiveRep(now Now, info member.Info, counter uint32, r wire.Rep,
 	}
 	if forMe {
 		for _, h := range r.Heads {
-			if !c.history.Has(h) {
+			if !c.history.Has(h) && !c.delay.has(h) {
 				if wanted && len(c.repair.awaited) < maxWanted {
 					c.repair.awaited[h] = true
 				}
@@ -336,6 +343,7 @@ func (c *Core) Tick(now Now) {
 	c.members.Tick(now.Boot)
 	c.floor.Tick(now.Boot)
 	c.tickSpeaker(now)
+	c.processDelayed(now, false)
 	c.tickRepair(now)
 	c.tickSync(now)
 	c.tickScreen(now)
@@ -429,7 +437,7 @@ func (c *Core) Wake() time.Duration {
 		w = earlier(w, c.start+aloneAfter)
 	}
 	for _, t := range []time.Duration{
-		c.speaker.wake(c), c.repair.wake(c), c.sync.wake(), c.screen.wake(), c.ending.wake(c),
+		c.speaker.wake(c), c.repair.wake(c), c.delay.wake(), c.sync.wake(), c.screen.wake(), c.ending.wake(c),
 	} {
 		w = earlier(w, t)
 	}

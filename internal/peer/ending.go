@@ -15,6 +15,8 @@ type ending struct {
 	by     time.Duration // when what is still queued is given up
 	linger time.Duration
 	until  time.Duration // lingering ends; 0: lines still wait
+	parts  bool          // nothing but what was held by a delay keeps it: it goes to the disk and is shown
+	code   int           // parts: the exit code
 	exited bool
 	told   bool // Exit was told, BYE said: nothing comes after them
 }
@@ -52,6 +54,10 @@ func (c *Core) tickEnding(now Now) {
 	if !e.on || e.exited {
 		return
 	}
+	if e.parts {
+		e.exit(c, now, e.code)
+		return
+	}
 	if e.until == 0 {
 		switch {
 		case c.Unsent() == 0 && e.linger == Forever:
@@ -74,7 +80,16 @@ func (e *ending) exit(c *Core, now Now, code int) {
 	if e.exited {
 		return
 	}
-	e.on, e.exited = true, true
+	e.on = true
+	if len(c.delay.held) > 0 {
+		e.parts, e.code = true, code
+		c.delay.most = 0
+		c.processDelayed(now, true)
+	}
+	if e.parts && len(c.repair.incoming) > 0 {
+		return
+	}
+	e.exited = true
 	c.farewell(now)
 	if n := c.Unsent(); n > 0 {
 		c.event(Notice{At: At(now.Boot), Code: CodeUnsentKept, Count: n})

@@ -197,10 +197,13 @@ type Result struct {
 	Command string
 	OK      bool
 	Code    Code
-	Peers   []PeerInfo  // of peers
-	Dropped []Drop      // of peers: one of each Reason, in their order
-	Turns   []TurnShown // of history
-	Lines   int         // of cancel: how many lines were taken back
+	Peers   []PeerInfo    // of peers
+	Dropped []Drop        // of peers: one of each Reason, in their order
+	Turns   []TurnShown   // of history; of order, when it was set to agreed: the last ones
+	Lines   int           // of cancel: how many lines were taken back
+	Delay   time.Duration // of delay; 0: it is off
+	Held    int           // of delay: how many turns were held when it was asked for
+	Order   Order         // of order
 }
 
 // PeerInfo is one row of the answer to /peers.

@@ -44,6 +44,8 @@ type mem struct {
 	events []Event
 	shift  time.Duration // of its wall clock
 	window *seal.Window  // nil: none
+	delay  time.Duration // of the next start
+	order  Order         // of the next start
 }
 
 // memDisk keeps what was written; fail makes every append fail.
@@ -166,6 +168,7 @@ func (m *mem) start() {
 	m.core = New(Config{
 		Name: m.name, Private: m.key(), Group: turn.GroupID{9}, Address: "224.1.1.1:5007", Room: "papo",
 		Interfaces: []string{"mem"}, ReconcileEvery: 2 * time.Minute, Verbose: testing.Verbose(),
+		Delay: m.delay, Order: m.order,
 		Rand:  rand.New(rand.NewPCG(m.g.rng.Uint64(), 0)),
 		Turns: slices.Clone(m.disk.turns), Unsent: slices.Clone(m.disk.queued),
 	}, m.time())

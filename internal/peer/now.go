@@ -46,6 +46,7 @@ func (c *Core) clock(now Now) {
 // rebirth forgets all that this incarnation was given and gave, and begins
 // again as a new one. Lines that wait go on waiting. why is told.
 func (c *Core) rebirth(now Now, why Code) {
+	c.processDelayed(now, true)
 	c.farewell(now)
 	c.event(Notice{At: At(now.Boot), Code: why})
 	clock := c.floor.Clock()
@@ -63,10 +64,15 @@ func (c *Core) rebirth(now Now, why Code) {
 	}
 }
 
-// settledStamp is what the clock was two seconds ago.
+// settledStamp is what the clock was two seconds ago, or less: below all that is
+// held by a delay.
 func (c *Core) settledStamp(now Now) uint64 {
 	if len(c.marks) == 0 || now.Boot-c.marks[0].at < settleAfter {
 		return 0
 	}
-	return c.marks[0].clock
+	s := c.marks[0].clock
+	if low, ok := c.delay.lowest(); ok && low <= s {
+		s = max(low, 1) - 1
+	}
+	return s
 }

@@ -30,14 +30,15 @@ var groupSeeds = flag.Uint64("groupseeds", 60, "how many random groups to run")
 func TestRandomGroups(t *testing.T) {
 	turns, seeds := 0, few(*groupSeeds, 8)
 	for seed := range seeds {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) { turns += randomGroup(t, seed) })
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { turns += randomGroup(t, seed, nil) })
 	}
 	if turns < int(seeds)*20 {
 		t.Errorf("only %d turns in %d groups: they test nothing", turns, seeds)
 	}
 }
 
-func randomGroup(t *testing.T, seed uint64) int {
+// randomGroup runs one group. also, if it is there, changes something now and then.
+func randomGroup(t *testing.T, seed uint64, also func(g *group)) int {
 	names := []string{"ana", "bia", "caio", "davi", "eva", "fabio"}
 	g := newGroup(t, seed, names[:2+seed%5]...)
 	pick := func(ns ...int) int { return ns[g.rng.IntN(len(ns))] }
@@ -57,6 +58,9 @@ func randomGroup(t *testing.T, seed uint64) int {
 	g.pass(2500 * time.Millisecond)
 	n := 0
 	for end := g.now + 25*time.Second; g.now < end; g.pass(time.Duration(g.rng.Int64N(int64(200 * time.Millisecond)))) {
+		if also != nil {
+			also(g)
+		}
 		m := g.ms[g.rng.IntN(len(g.ms))]
 		switch g.rng.IntN(14) {
 		case 0:

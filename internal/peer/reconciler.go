@@ -107,7 +107,7 @@ func (c *Core) compareSettled(now Now, from uint64, b wire.Beat) {
 	for _, h := range b.Heads {
 		same = same && c.history.Has(h)
 	}
-	settled := c.settledPrint(b.SettledStamp) == b.Settled
+	settled := c.herePrint(b.SettledStamp) == b.Settled
 	if b.SettledStamp == 0 {
 		settled = true
 	}
@@ -202,10 +202,11 @@ func (c *Core) nextSession(now Now) {
 }
 
 // sameHeads tells whether a member's newest heartbeat proves that it has this
-// very record: equal heads, and equal gaps.
+// very record: equal heads, and equal gaps. What this member holds back can be newer
+// than that heartbeat.
 func (c *Core) sameHeads(inc uint64) bool {
 	t, ok := c.sync.told[inc]
-	return ok && len(t.heads) < wire.MaxBeatHeads && t.gaps == c.history.Gaps() && slices.Equal(t.heads, c.history.Heads())
+	return ok && len(c.delay.held) == 0 && len(t.heads) < wire.MaxBeatHeads && t.gaps == c.history.Gaps() && slices.Equal(t.heads, c.history.Heads())
 }
 
 // begin opens a session. Newest stamps come first: the window [newest -
@@ -270,7 +271,7 @@ func (c *Core) receiveRecon(now Now, from uint64, m wire.Recon) {
 	s.due = 0
 	s.idle++
 	for _, id := range need {
-		if !c.history.Has(id) && !c.repair.coming[id] {
+		if !c.history.Has(id) && !c.repair.coming[id] && !c.delay.has(id) {
 			s.needed[id] = true
 			c.wantNow(now, id, from)
 		}
@@ -359,7 +360,7 @@ func (c *Core) endSession(now Now, whole bool) {
 func (c *Core) report(now Now, y *syncing, s *session, whole bool) {
 	rep := y.row(s.with)
 	rep.Received += s.received
-	rep.InSync = whole && s.have == 0
+	rep.InSync = whole && s.have == 0 && len(c.delay.held) == 0
 	if !rep.InSync && y.tries < syncRetries && c.isHere(s.with) {
 		y.tries++
 		y.again = now.Boot + spread

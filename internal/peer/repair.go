@@ -76,7 +76,7 @@ func (c *Core) receiveTurns(now Now, from uint64, counter uint32, info member.In
 	}
 	for _, b := range m.Turns {
 		id, err := turn.Claimed(c.cfg.Group, b)
-		if err == nil && (c.history.Has(id) || c.repair.coming[id] || len(c.repair.incoming) >= maxIncoming) {
+		if err == nil && (c.history.Has(id) || c.repair.coming[id] || c.delay.has(id) || len(c.repair.incoming) >= maxIncoming) {
 			continue // and no signature is checked for it
 		}
 		s, err := turn.Parse(c.cfg.Group, b)
@@ -85,9 +85,9 @@ func (c *Core) receiveTurns(now Now, from uint64, counter uint32, info member.In
 			continue
 		}
 		_, wanted := c.repair.wants[id]
-		c.repair.coming[id] = true
-		c.repair.incoming = append(c.repair.incoming, incoming{s, wanted || len(m.Turns) > 1})
-		c.out.Append = append(c.out.Append, s)
+		if in := (incoming{s, wanted || len(m.Turns) > 1}); !c.delays(now, in) {
+			c.write(in)
+		}
 		if known && info.Member.Key == [32]byte(s.Turn().Author) {
 			c.heardMsg(now, "TURN", info, s.Stamp(), 0, 0, 0)
 			if m.Rep == nil && len(m.Turns) == 1 && !c.contacts.holds(from) {
@@ -96,6 +96,16 @@ func (c *Core) receiveTurns(now Now, from uint64, counter uint32, info member.In
 			}
 		}
 	}
+	if len(c.delay.held) > 0 { // what waited for them waits no longer
+		c.resume(now)
+	}
+}
+
+// write puts a turn on its way to the disk.
+func (c *Core) write(in incoming) {
+	c.repair.coming[in.s.ID()] = true
+	c.repair.incoming = append(c.repair.incoming, in)
+	c.out.Append = append(c.out.Append, in.s)
 }
 
 // stored is the Done of the Ready that appended what came in.
@@ -127,7 +137,12 @@ func (c *Core) stored(now Now, res Performed) {
 			c.want(now, p, c.authorHere(t.Author))
 		}
 	}
-	if kept && len(r.awaited) == 0 {
+	c.resume(now)
+}
+
+// resume goes on with what waited for turns that are here now.
+func (c *Core) resume(now Now) {
+	if len(c.repair.awaited) == 0 {
 		c.floor.Await(now.Boot, false)
 	}
 	c.fetch(now)
@@ -176,7 +191,7 @@ func (c *Core) wantNow(now Now, id turn.ID, from uint64) {
 func (c *Core) wantAt(w want) {
 	r := &c.repair
 	switch {
-	case c.history.Has(w.id), r.coming[w.id], r.wants[w.id] != nil:
+	case c.history.Has(w.id), r.coming[w.id], c.delay.has(w.id), r.wants[w.id] != nil:
 	case len(r.wants) < r.limit:
 		r.wants[w.id] = &w
 		r.order = append(r.order, w.id)

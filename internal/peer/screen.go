@@ -24,12 +24,15 @@ type waitingTurn struct {
 	s      *turn.Signed
 	until  time.Duration // then it is shown, whatever is missing
 	repair bool          // it came by repair
+	came   int           // numbers turns as they came
 }
 
 // screen decides when a turn is shown. What was shown is never changed: in the
 // order as long as that is possible, and a turn that comes later than one that
 // follows it in the order is shown as late.
 type screen struct {
+	arrival  bool      // turns are shown as they come: OrderArrival
+	came     int       // turns that came
 	last     turn.Item // the highest shown
 	any      bool      // last is set
 	waiting  map[turn.ID]*waitingTurn
@@ -90,7 +93,8 @@ func (s *screen) add(c *Core, now Now, t *turn.Signed, repair bool) {
 	if c.history.Shown(id) == turn.Invalid {
 		return // never shown
 	}
-	w := &waitingTurn{s: t, until: now.Boot + Holdback, repair: repair}
+	s.came++
+	w := &waitingTurn{s: t, until: now.Boot + Holdback, repair: repair, came: s.came}
 	s.waiting[id] = w
 	i, _ := slices.BinarySearchFunc(s.order, t.Item(), func(a *waitingTurn, it turn.Item) int {
 		return a.s.Item().Compare(it)
@@ -139,7 +143,7 @@ func (c *Core) flush(now Now) {
 		c.event(Notice{At: At(now.Boot), Code: CodeKept, Count: s.kept})
 		s.kept = 0
 	}
-	if s.catching || len(s.order) == 0 {
+	if s.catching && !s.arrival || len(s.order) == 0 {
 		return
 	}
 	if s.changed || s.fetched != c.fetches() || now.Boot >= s.next {
@@ -156,6 +160,10 @@ func (c *Core) fetches() bool { return c.repair.busy() || c.sync.session != nil 
 // them up.
 func (c *Core) showWaiting(now Now, first bool) {
 	s := &c.screen
+	if s.arrival {
+		c.showArrived(now)
+		return
+	}
 	s.changed, s.fetched, s.next, s.late = false, c.fetches(), 0, 0
 	merging := s.fetched && now.Boot < s.merging && !first
 	if !merging {

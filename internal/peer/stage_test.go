@@ -403,12 +403,28 @@ func (s *stage) event(a *actor, e Event) {
 	case Error:
 		s.note("error", name+"error %s", e.Code)
 	case Result:
-		s.note("result", name+"result %s ok=%v %s", e.Command, e.OK, e.Code)
+		s.note("result", name+"result %s ok=%v %s%s", e.Command, e.OK, e.Code, resultText(e))
 	case Reconciled:
 		s.note("reconciled", name+"reconciled, consistent=%v %v", e.Consistent, e.Members)
 	case Exit:
 		s.note("exit", name+"exit %d, unsent %d", e.Code, e.Unsent)
 	}
+}
+
+// resultText is what /delay and /order answer.
+func resultText(e Result) string {
+	switch {
+	case !e.OK:
+	case e.Command == "delay":
+		return fmt.Sprintf("%v, %d held", e.Delay, e.Held)
+	case e.Command == "order":
+		text := string(e.Order)
+		for _, t := range e.Turns {
+			text += " [" + strings.Join(t.Lines, " / ") + "]"
+		}
+		return text
+	}
+	return ""
 }
 
 func (s *stage) shownText(e TurnShown) string {

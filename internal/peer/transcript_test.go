@@ -30,9 +30,10 @@ import (
 //	                               and events by their type; +KIND and -KIND change what is
 //	say NAME [at once]             each line of the input is typed
 //	hold NAME FOR, release NAME, cancel NAME, end NAME LINGER, stop NAME CODE, sync NAME, history NAME
+//	delay NAME [FOR], order NAME [agreed|arrival]
 //	run DURATION
 //	lose [KIND...] [from=] [to=] [n=] [piece=], mend
-//	crash NAME, sleep NAME, disk NAME ok|full|DURATION
+//	crash NAME, wipe NAME, sleep NAME, disk NAME ok|full|DURATION
 //	ghost NAME [name=] [incarnation=], forge NAME KIND ...
 //	state NAME...
 func TestTranscripts(t *testing.T) {
@@ -162,6 +163,22 @@ func (s *stage) command(d *datadriven.TestData) {
 		do(func(c *Core, now Now) { c.Cancel(now, 1) })
 	case "sync":
 		do(func(c *Core, now Now) { c.Reconcile(now, 1) })
+	case "delay":
+		do(func(c *Core, now Now) {
+			if len(w.bare) == 1 {
+				c.TellDelay(now, 1)
+				return
+			}
+			c.SetDelay(now, 1, duration(w.bare[1]))
+		})
+	case "order":
+		do(func(c *Core, now Now) {
+			if len(w.bare) == 1 {
+				c.TellOrder(now, 1)
+				return
+			}
+			c.SetOrder(now, 1, Order(w.bare[1]))
+		})
 	case "end":
 		linger := Forever
 		if w.bare[1] != "forever" {
@@ -180,6 +197,8 @@ func (s *stage) command(d *datadriven.TestData) {
 	case "crash":
 		a := on()
 		a.dead, a.busy, a.ready = true, 0, Ready{}
+	case "wipe":
+		on().disk.turns = nil
 	case "sleep":
 		on().shift += time.Minute
 	case "disk":
@@ -355,6 +374,9 @@ func (s *stage) state(a *actor) {
 	}
 	if n := len(c.repair.order); n > 0 {
 		text += fmt.Sprintf(", wants %d", n)
+	}
+	if n := len(c.delay.held); n > 0 {
+		text += fmt.Sprintf(", holds back %d", n)
 	}
 	if c.counts != (counts{}) {
 		text += fmt.Sprintf(", counts %+v", c.counts)
