@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,7 +20,7 @@ type Command struct {
 // Commands lists the names of all commands, in the order in which help shows them.
 // say is among them for people; Parse gives a line for it, not a Command.
 func Commands() []string {
-	return []string{"quit", "peers", "sync", "verbose", "hold", "release", "cancel", "history", "say", "help"}
+	return []string{"quit", "peers", "sync", "verbose", "hold", "release", "cancel", "history", "delay", "order", "say", "help"}
 }
 
 // bareWords are commands when they stand alone on a line: those of the system
@@ -107,6 +108,14 @@ func (in Input) command(s string) Input {
 		if !number(in.Command.Args, peer.HistoryMost) {
 			return in.wrong(peer.CodeUsage)
 		}
+	case "delay":
+		if len(in.Command.Args) > 1 || len(in.Command.Args) == 1 && !Delay(in.Command.Args[0]) {
+			return in.wrong(peer.CodeUsage)
+		}
+	case "order":
+		if len(in.Command.Args) > 1 || len(in.Command.Args) == 1 && !slices.Contains(Orders(), in.Command.Args[0]) {
+			return in.wrong(peer.CodeUsage)
+		}
 	case "quit", "peers", "sync", "verbose", "release", "cancel", "help":
 		if len(in.Command.Args) > 0 {
 			return in.wrong(peer.CodeUsage)
@@ -126,6 +135,15 @@ func (in Input) wrong(code peer.Code) Input {
 		in.Command.Name = string(r[:32]) + "…"
 	}
 	return in
+}
+
+// Orders lists what /order and --order take.
+func Orders() []string { return []string{string(peer.OrderAgreed), string(peer.OrderArrival)} }
+
+// Delay tells whether /delay and --delay take it: a time, from 0 to peer.DelayMost.
+func Delay(s string) bool {
+	d, err := time.ParseDuration(s)
+	return err == nil && d >= 0 && d <= peer.DelayMost
 }
 
 // number accepts no argument or one: a whole number from 1 to most.

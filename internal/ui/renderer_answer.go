@@ -24,6 +24,10 @@ func (r *Renderer) result(ev peer.Result) []string {
 		return append(r.peers(ev.Peers), r.dropped(ev.Dropped)...)
 	case "history":
 		return r.history(ev.Turns)
+	case "delay":
+		return []string{r.delay(ev)}
+	case "order":
+		return r.order(ev)
 	case "cancel":
 		return []string{markNotice + r.words.N("result.cancel", ev.Lines)}
 	case "help":
@@ -43,6 +47,24 @@ func (r *Renderer) history(turns []peer.TurnShown) []string {
 	for _, t := range turns {
 		t.Late = false
 		lines = append(lines, r.turn(t)...)
+	}
+	return lines
+}
+
+func (r *Renderer) delay(ev peer.Result) string {
+	key := words.Key("result.delay")
+	if ev.Delay == 0 {
+		key = "result.delay-off"
+	}
+	return markNotice + r.words.N(key, ev.Held, words.D{"Delay": ev.Delay.String()})
+}
+
+// order tells the order and, when it was set to agreed, shows the last turns in it.
+func (r *Renderer) order(ev peer.Result) []string {
+	lines := []string{r.say(words.Key("result.order." + string(ev.Order)))}
+	if len(ev.Turns) > 0 {
+		lines = append(lines, r.say("result.order-turns"))
+		lines = append(lines, r.history(ev.Turns)...)
 	}
 	return lines
 }

@@ -128,6 +128,14 @@ func turnOf(t peer.TurnShown) turnFields {
 	}
 }
 
+func turnsOf(turns []peer.TurnShown) []turnFields {
+	out := make([]turnFields, 0, len(turns))
+	for _, t := range turns {
+		out = append(out, turnOf(t))
+	}
+	return out
+}
+
 func (e *Encoder) floor(ev peer.Floor) floorObject {
 	o := floorObject{
 		head: e.head("floor", ev), State: string(ev.State), TS: ev.TS, Stamp: ev.Stamp,
@@ -177,11 +185,11 @@ func (e *Encoder) result(ev peer.Result) resultObject {
 			o.Dropped[string(d.Reason)] = d.Count
 		}
 	case "history":
-		turns := make([]turnFields, 0, len(ev.Turns))
-		for _, t := range ev.Turns {
-			turns = append(turns, turnOf(t))
-		}
-		o.Data = turns
+		o.Data = turnsOf(ev.Turns)
+	case "delay":
+		o.Data = delayEntry{DelayNS: int64(ev.Delay), Held: ev.Held}
+	case "order":
+		o.Data = orderEntry{Order: string(ev.Order), Turns: turnsOf(ev.Turns)}
 	case "cancel":
 		o.Data = cancelEntry{Lines: ev.Lines}
 	case "help":

@@ -155,6 +155,18 @@ type cancelEntry struct {
 	Lines int `json:"lines"`
 }
 
+// delayEntry is the answer to /delay.
+type delayEntry struct {
+	DelayNS int64 `json:"delay_ns"`
+	Held    int   `json:"held"`
+}
+
+// orderEntry is the answer to /order.
+type orderEntry struct {
+	Order string       `json:"order"`
+	Turns []turnFields `json:"turns"`
+}
+
 type noticeObject struct {
 	head
 	Code   string   `json:"code"`

@@ -218,6 +218,11 @@ func answers() []Named {
 		{ID: ID(2), After: ID(1), Stamp: 2, Name: "Rafael", Author: rafael, Time: Wall(110), Lines: []string{"olá"}, Late: true},
 	}
 	cancel.Lines = 2
+	delay, delayOff, arrival, agreed := ok("delay"), ok("delay"), ok("order"), ok("order")
+	delay.Delay, delayOff.Held = 1500*time.Millisecond, 3
+	arrival.Order, agreed.Order, agreed.Turns = peer.OrderArrival, peer.OrderAgreed, history.Turns
+	delayHolds, agreedStill := delay, agreed
+	delayHolds.Held, agreedStill.Turns = 1, nil
 	return []Named{
 		{"replicas same", local(true, same, same)},
 		{"replicas mended", local(true, same, mended)},
@@ -236,6 +241,13 @@ func answers() []Named {
 		{"peers, several dropped for each reason", droppedMany},
 		{"history", history},
 		{"history of nothing", ok("history")},
+		{"delay", delay},
+		{"delay, with one held", delayHolds},
+		{"delay off, with some held", delayOff},
+		{"delay off", ok("delay")},
+		{"order of arrival", arrival},
+		{"order agreed", agreed},
+		{"order agreed, as it was", agreedStill},
 		{"cancel", cancel},
 		{"asked to hold", ui.Asked{At: At(30), Command: "hold"}},
 		{"hold", ok("hold")},
