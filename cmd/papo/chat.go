@@ -17,6 +17,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/papo-chat/papo/internal/node"
+	"github.com/papo-chat/papo/internal/peer"
 	"github.com/papo-chat/papo/internal/seal"
 	"github.com/papo-chat/papo/internal/store"
 	"github.com/papo-chat/papo/internal/transport/udp"
@@ -76,7 +77,7 @@ func (p *program) chat(args []string) int {
 		Name: name, Private: identity.Private(), Key: key, Address: v.group.String(), Room: v.room,
 		Store: disk, Restored: found, Transport: network, Clock: clock,
 		Rand:           rand.New(rand.NewPCG(binary.BigEndian.Uint64(seed[:8]), binary.BigEndian.Uint64(seed[8:]))),
-		ReconcileEvery: v.reconcile, Linger: v.linger, Verbose: v.verbose,
+		ReconcileEvery: v.reconcile, Linger: v.linger, Verbose: v.verbose, Delay: v.delay, Order: peer.Order(v.order),
 	})
 	return p.converse(n, &v, name, clock)
 }

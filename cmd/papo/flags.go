@@ -16,6 +16,7 @@ import (
 	"github.com/papo-chat/papo/internal/store"
 	"github.com/papo-chat/papo/internal/transport/udp"
 	"github.com/papo-chat/papo/internal/turn"
+	"github.com/papo-chat/papo/internal/ui"
 	"github.com/papo-chat/papo/internal/ui/words"
 )
 
@@ -183,6 +184,8 @@ type chatFlags struct {
 	replicas   int
 	dirs       []string
 	reconcile  time.Duration
+	delay      time.Duration
+	order      string
 	passphrase string
 	ui         string
 	format     string
@@ -195,7 +198,7 @@ func (p *program) chatFlags(v *chatFlags) *flagSet {
 	w := p.words
 	*v = chatFlags{
 		group: udp.DefaultGroup, replicas: store.DefaultReplicas, reconcile: 2 * time.Minute,
-		ui: "auto", format: "text", linger: 2 * time.Second,
+		order: ui.Orders()[0], ui: "auto", format: "text", linger: 2 * time.Second,
 	}
 	f.check("group", v.group.String(), "A:P", w.T("want.address"), func(s string) (err error) {
 		v.group, err = netip.ParseAddrPort(s)
@@ -215,6 +218,14 @@ func (p *program) chatFlags(v *chatFlags) *flagSet {
 		v.reconcile, err = positive(s)
 		return err
 	})
+	f.check("delay", v.delay.String(), "D", w.T("want.delay", words.D{"Most": peer.DelayMost.String()}), func(s string) (err error) {
+		if !ui.Delay(s) {
+			return errWant
+		}
+		v.delay, err = time.ParseDuration(s)
+		return err
+	})
+	f.oneOf("order", &v.order, ui.Orders()...)
 	f.text("passphrase-file", "FILE", "want.file", &v.passphrase)
 	f.oneOf("ui", &v.ui, "auto", "line", "plain")
 	f.oneOf("format", &v.format, "text", "jsonl")

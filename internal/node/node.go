@@ -55,6 +55,8 @@ type Config struct {
 	ReconcileEvery time.Duration
 	Linger         time.Duration // after the end of input; peer.Forever: go on listening
 	Verbose        bool
+	Delay          time.Duration // see peer.Config
+	Order          peer.Order    // see peer.Config
 }
 
 // opened is a datagram in a buffer of the pool.
@@ -100,7 +102,7 @@ func New(cfg Config) *Node {
 	n.core = peer.New(peer.Config{
 		Name: cfg.Name, Private: cfg.Private, Group: turn.GroupID(cfg.Key.GroupID()), Address: cfg.Address, Room: cfg.Room,
 		Interfaces: cfg.Transport.Interfaces(), Open: cfg.Key.Open(), ReconcileEvery: cfg.ReconcileEvery,
-		Rand: cfg.Rand, Verbose: cfg.Verbose, Turns: cfg.Restored.Turns, Unsent: unsent, Restored: restored(cfg.Restored),
+		Rand: cfg.Rand, Verbose: cfg.Verbose, Delay: cfg.Delay, Order: cfg.Order, Turns: cfg.Restored.Turns, Unsent: unsent, Restored: restored(cfg.Restored),
 	}, cfg.Clock.Now())
 	start := cfg.Clock.Now()
 	for _, e := range damageNotices(peer.At(start.Boot), cfg.Restored) {
@@ -405,6 +407,22 @@ func (n *Node) do(now peer.Now, i int, cmd ui.Command) {
 		n.core.Cancel(now, i)
 	case "history":
 		n.core.ShowHistory(now, i, number(20))
+	case "delay":
+		if len(cmd.Args) == 0 {
+			n.core.TellDelay(now, i)
+			return
+		}
+		d, err := time.ParseDuration(cmd.Args[0])
+		if err != nil {
+			d = -1
+		}
+		n.core.SetDelay(now, i, d)
+	case "order":
+		if len(cmd.Args) == 0 {
+			n.core.TellOrder(now, i)
+			return
+		}
+		n.core.SetOrder(now, i, peer.Order(cmd.Args[0]))
 	case "sync":
 		n.compare(now, i)
 	default:
