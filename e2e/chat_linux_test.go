@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 )
@@ -16,14 +17,7 @@ func (l *lab) chat(window, count int, procs ...*process) {
 		talks = append(talks, p.talk(window, 0, numbered(p.name, count)))
 	}
 	lines := count * len(procs)
-	l.wait(talkTime, fmt.Sprintf("all show %d lines", lines), func() bool {
-		for _, p := range procs {
-			if p.texts < lines {
-				return false
-			}
-		}
-		return true
-	})
+	l.allShow(lines, procs...)
 	took := time.Since(begun)
 	for _, k := range talks {
 		k.stop()
@@ -35,15 +29,19 @@ func (l *lab) chat(window, count int, procs ...*process) {
 	}
 }
 
+// allShow waits until each process has shown so many lines.
+func (l *lab) allShow(lines int, procs ...*process) {
+	l.t.Helper()
+	l.wait(talkTime, fmt.Sprintf("all show %d lines", lines), func() bool {
+		return !slices.ContainsFunc(procs, func(p *process) bool { return p.texts < lines })
+	})
+}
+
 func TestE2EThreeTalkWhileTheKernelLoses(t *testing.T) {
 	const percent = 20
 	net := newBridge(t, 3, percent)
 	l := newLab(t)
-	var procs []*process
-	for i, name := range []string{"ana", "bia", "caio"} {
-		procs = append(procs, l.start(net.hosts[i], name))
-	}
-	l.meet(procs...)
+	procs := l.gather(net.hosts, "ana", "bia", "caio")
 	l.chat(1, 100, procs...)
 
 	all, lost := net.frames()
@@ -56,11 +54,7 @@ func TestE2EThreeTalkWhileTheKernelLoses(t *testing.T) {
 func TestE2EFiveTypeAtOnceOverAllFaults(t *testing.T) {
 	net := newTapSwitch(t, 5, 1981, faults{loss: 0.2, repeat: 0.1, delay: 0.25, most: 20 * time.Millisecond})
 	l := newLab(t)
-	var procs []*process
-	for i, name := range []string{"ana", "bia", "caio", "davi", "eva"} {
-		procs = append(procs, l.start(net.hosts[i], name))
-	}
-	l.meet(procs...)
+	procs := l.gather(net.hosts, "ana", "bia", "caio", "davi", "eva")
 	l.chat(2, 100, procs...)
 
 	did := net.total()
@@ -73,10 +67,9 @@ func TestE2EFiveTypeAtOnceOverAllFaults(t *testing.T) {
 func TestE2ETwentyOnOneLoopback(t *testing.T) {
 	host := newNamespace(t)
 	l := newLab(t)
-	var procs []*process
+	var names []string
 	for i := range 20 {
-		procs = append(procs, l.start(host, fmt.Sprintf("member%02d", i)))
+		names = append(names, fmt.Sprintf("member%02d", i))
 	}
-	l.meet(procs...)
-	l.chat(1, 10, procs...)
+	l.chat(1, 10, l.gather(slices.Repeat([]*namespace{host}, len(names)), names...)...)
 }

@@ -116,6 +116,18 @@ func (p *process) checkRestart(former *process) {
 	}
 }
 
+// dies kills a process in the middle of its talk, and restarts it when the others
+// have spoken again, after having been silent for so long.
+func (l *lab) dies(p *process, k *talk, others ...*process) (again *process, silent time.Duration) {
+	l.t.Helper()
+	at := p.kill()
+	k.stop()
+	silent = l.silence(at, p, others...)
+	again = p.restart()
+	again.checkRestart(p)
+	return again, silent
+}
+
 // attempt measures with f how long the others are silent after a holder's death. A measure
 // while the machine stood still does not count, and is made again.
 func (l *lab) attempt(f func() time.Duration) {
@@ -140,30 +152,22 @@ func (l *lab) attempt(f func() time.Duration) {
 func TestE2EHolderIsKilledInHold(t *testing.T) {
 	net := newBridge(t, 3, 0)
 	l := newLab(t)
-	ana, bia, caio := l.start(net.hosts[0], "ana"), l.start(net.hosts[1], "bia"), l.start(net.hosts[2], "caio")
-	l.meet(ana, bia, caio)
+	procs := l.gather(net.hosts, "ana", "bia", "caio")
+	ana, bia, caio := procs[0], procs[1], procs[2]
 	var talks []*talk
-	for _, p := range []*process{bia, caio} {
+	for _, p := range procs[1:] {
 		talks = append(talks, p.talk(1, 5*time.Millisecond, endless(p.name)))
 	}
 	run := 0
-	l.attempt(func() time.Duration {
+	l.attempt(func() (took time.Duration) {
 		run++
-		if r := ana.answer("/hold"); !r.OK {
-			t.Fatalf("/hold: %s", r.raw)
-		}
-		l.wait(patience, "ana has the floor by /hold", func() bool { return ana.lastFloor() == "held" || ana.lastFloor() == "renewed" })
+		ana.hold()
 		talk := ana.talk(1, 5*time.Millisecond, endless(fmt.Sprintf("ana-%d", run)))
 		begun := bootNow()
 		l.wait(patience, "ana talks for over a lease, the others wait", func() bool {
 			return ana.sent > 50 && bootNow()-begun > int64(2*time.Second) && bia.lastFloor() == "requested" && caio.lastFloor() == "requested"
 		})
-		at := ana.kill()
-		talk.stop()
-		took := l.silence(at, ana, bia, caio)
-		former := ana
-		ana = former.restart()
-		ana.checkRestart(former)
+		ana, took = l.dies(ana, talk, bia, caio)
 		return took
 	})
 	for _, k := range talks {
@@ -175,24 +179,19 @@ func TestE2EHolderIsKilledInHold(t *testing.T) {
 func TestE2ETalkerIsKilled(t *testing.T) {
 	net := newBridge(t, 3, 0)
 	l := newLab(t)
-	ana, bia, caio := l.start(net.hosts[0], "ana"), l.start(net.hosts[1], "bia"), l.start(net.hosts[2], "caio")
-	l.meet(ana, bia, caio)
+	procs := l.gather(net.hosts, "ana", "bia", "caio")
+	ana, bia, caio := procs[0], procs[1], procs[2]
 	var talks []*talk
-	for _, p := range []*process{bia, caio} {
+	for _, p := range procs[1:] {
 		talks = append(talks, p.talk(1, 20*time.Millisecond, endless(p.name)))
 	}
 	run := 0
 	for range 3 {
-		l.attempt(func() time.Duration {
+		l.attempt(func() (took time.Duration) {
 			run++
 			talk := ana.talk(3, 0, endless(fmt.Sprintf("ana-%d", run)))
 			l.wait(patience, "ana talks, and has just entered", func() bool { return ana.sent > 100 && ana.lastFloor() == "granted" })
-			at := ana.kill()
-			talk.stop()
-			took := l.silence(at, ana, bia, caio)
-			former := ana
-			ana = former.restart()
-			ana.checkRestart(former)
+			ana, took = l.dies(ana, talk, bia, caio)
 			return took
 		})
 	}
@@ -227,11 +226,7 @@ func (l *lab) finish(procs ...*process) []event {
 func TestE2EWhatWasShownIsKept(t *testing.T) {
 	net := newBridge(t, 3, 0)
 	l := newLab(t)
-	var procs []*process
-	for i, name := range []string{"ana", "bia", "caio"} {
-		procs = append(procs, l.start(net.hosts[i], name))
-	}
-	l.meet(procs...)
+	procs := l.gather(net.hosts, "ana", "bia", "caio")
 
 	// All are killed in the middle of it, while lines wait.
 	var talks []*talk
@@ -239,19 +234,9 @@ func TestE2EWhatWasShownIsKept(t *testing.T) {
 		talks = append(talks, p.talk(2, 0, endless(p.name)))
 	}
 	l.wait(patience, "all talk", func() bool {
-		for _, p := range procs {
-			if p.sent < 200 {
-				return false
-			}
-		}
-		return true
+		return !slices.ContainsFunc(procs, func(p *process) bool { return p.sent < 200 })
 	})
-	if r := procs[0].answer("/hold"); !r.OK {
-		t.Fatalf("/hold: %s", r.raw)
-	}
-	l.wait(patience, "ana has the floor by /hold", func() bool {
-		return procs[0].lastFloor() == "held" || procs[0].lastFloor() == "renewed"
-	})
+	procs[0].hold()
 	for _, p := range procs[1:] {
 		p.say(p.name + "-waits 0")
 		l.wait(patience, p.name+" has a line that waits", func() bool { return p.queued[len(p.typed)] })
@@ -280,7 +265,7 @@ func TestE2EWhatWasShownIsKept(t *testing.T) {
 
 	// All leave well, and come back.
 	for _, p := range again {
-		p.say(numbered(p.name+"-again", 50)(0), numbered(p.name+"-again", 50)(1))
+		p.say(p.name+"-again 0", p.name+"-again 1")
 	}
 	record := l.finish(again...)
 	third := again[0].restart()

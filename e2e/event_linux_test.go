@@ -9,6 +9,7 @@ import (
 // all types of event.
 type event struct {
 	Type   string `json:"type"`
+	At     string `json:"at"`
 	BootNS int64  `json:"boot_ns"`
 	State  string `json:"state"`
 
@@ -22,6 +23,8 @@ type event struct {
 	N           int      `json:"n"`
 	Count       int      `json:"count"`
 	Text        string   `json:"text"`
+	To          int      `json:"to"`
+	Line        string   `json:"line"`
 
 	View any `json:"view"` // names; in floor events a hash
 

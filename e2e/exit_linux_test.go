@@ -139,10 +139,7 @@ func TestE2ELinesThatAreNotSaidAreKept(t *testing.T) {
 	l := newLab(t)
 	ana, bia := l.start(net.hosts[0], "ana"), l.start(net.hosts[1], "bia", "--linger", "0s")
 	l.meet(ana, bia)
-	if r := ana.answer("/hold"); !r.OK {
-		t.Fatalf("/hold: %s", r.raw)
-	}
-	l.wait(patience, "ana has the floor by /hold", func() bool { s := ana.lastFloor(); return s == "held" || s == "renewed" })
+	ana.hold()
 	bia.say("bia 0", "bia 1")
 	bia.stdin.Close()
 	bia.leaves(1)

@@ -21,11 +21,7 @@ const (
 func TestE2EIdleMember(t *testing.T) {
 	host := newNamespace(t)
 	l := newLab(t)
-	var procs []*process
-	for _, name := range []string{"ana", "bia", "caio"} {
-		procs = append(procs, l.start(host, name))
-	}
-	l.meet(procs...)
+	procs := l.gather([]*namespace{host, host, host}, "ana", "bia", "caio")
 	before, began := make([]int, len(procs)), time.Now()
 	for i, p := range procs {
 		before[i] = ticks(t, p.cmd.Process.Pid)

@@ -115,7 +115,7 @@ func newLab(t *testing.T) *lab {
 
 func (l *lab) close() {
 	for _, p := range l.procs {
-		p.kill()
+		p.end()
 	}
 	if !l.t.Failed() {
 		os.RemoveAll(l.dir)

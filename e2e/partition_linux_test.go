@@ -1,24 +1,16 @@
 package e2e
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 func TestE2EPartitionHeals(t *testing.T) {
 	net := newTapSwitch(t, 4, 7, faults{})
 	l := newLab(t)
-	var procs []*process
-	for i, name := range []string{"ana", "bia", "caio", "davi"} {
-		procs = append(procs, l.start(net.hosts[i], name))
-	}
-	l.meet(procs...)
+	procs := l.gather(net.hosts, "ana", "bia", "caio", "davi")
 	begin := l.sayEach("together", 5, procs...)
-	l.wait(patience, "all show what was said together", func() bool {
-		for _, p := range procs {
-			if p.texts < begin {
-				return false
-			}
-		}
-		return true
-	})
+	l.allShow(begin, procs...)
 
 	net.split(0, 0, 1, 1)
 	l.views(procs[:2]...)
@@ -31,12 +23,7 @@ func TestE2EPartitionHeals(t *testing.T) {
 	net.split(0, 0, 0, 0)
 	l.views(procs...)
 	l.wait(patience, "all are told that both sides spoke", func() bool {
-		for _, p := range procs {
-			if p.notices["merged"] == 0 {
-				return false
-			}
-		}
-		return true
+		return !slices.ContainsFunc(procs, func(p *process) bool { return p.notices["merged"] == 0 })
 	})
 	l.sayEach("again", 5, procs...)
 	l.finish(procs...)

@@ -30,6 +30,7 @@ type process struct {
 	typed    []string // lines that the test typed
 	commands int      // that the test typed
 	killed   bool
+	left     []logFile // its replica logs when it was killed, without torn lines
 	events   []event
 	partial  []byte // what it told last, cut off by its end
 	ready    *event
@@ -217,17 +218,39 @@ func (p *process) answer(command string) event {
 	return p.results[n]
 }
 
-// kill ends the process with SIGKILL and returns when all that it told was
-// read. at is the moment before.
+// hold has the process hold the floor by /hold.
+func (p *process) hold() {
+	p.lab.t.Helper()
+	if r := p.answer("/hold"); !r.OK {
+		p.lab.t.Fatalf("/hold: %s", r.raw)
+	}
+	p.lab.wait(patience, p.name+" has the floor by /hold", func() bool { s := p.lastFloor(); return s == "held" || s == "renewed" })
+}
+
+// kill ends the process with SIGKILL, keeps what its replica logs have then, and
+// returns when all that it told was read. at is the moment before.
 func (p *process) kill() (at int64) {
+	p.lab.t.Helper()
+	at = bootNow()
+	p.end()
+	left := p.lab.logs(p.name)
+	for i := range left {
+		left[i] = left[i].whole()
+	}
+	p.lab.mu.Lock()
+	p.left = left
+	p.lab.mu.Unlock()
+	return at
+}
+
+// end sends SIGKILL and waits for the end.
+func (p *process) end() {
 	p.lab.mu.Lock()
 	p.killed = true
 	p.lab.mu.Unlock()
-	at = bootNow()
 	_ = p.cmd.Process.Kill() // it may have ended by itself
 	<-p.ended
 	p.stdin.Close()
-	return at
 }
 
 // signal sends it a signal.
@@ -263,6 +286,17 @@ func (p *process) leaves(code int) {
 	if p.exit == nil || p.exit.Code != float64(code) {
 		p.lab.t.Errorf("%s: told %+v as its exit, want code %d", p.name, p.exit, code)
 	}
+}
+
+// gather starts a member on each host, in this order, and has them meet.
+func (l *lab) gather(hosts []*namespace, names ...string) []*process {
+	l.t.Helper()
+	var procs []*process
+	for i, name := range names {
+		procs = append(procs, l.start(hosts[i], name))
+	}
+	l.meet(procs...)
+	return procs
 }
 
 // meet waits until each of the processes takes part and has all of them, and
