@@ -67,7 +67,29 @@
 //   - A log that cannot be read is not replaced, and takes no turns until it can.
 //     One that cannot be written anew stays as it is, and takes turns.
 //
-// Turns come from the other logs, verified; Append brings in what members have.
+// Turns come from the other logs or from the checkpoint, verified; Append brings
+// in what members have.
+//
+// # The checkpoint
+//
+// checkpoint.db is the record once more, as a SQLite database: turns, heads,
+// missing parents, peers, and for each log the position that it covers. The logs
+// are its write-ahead log. Open reads the checkpoint's state and what the logs
+// have behind their positions; only if a log is not as the checkpoint says, or
+// needs more than an append, are all logs read whole, and then the checkpoint is
+// one more place to mend them from. So:
+//
+//   - Missing: made of the logs. Damaged: kept with the ending .damaged, and made
+//     of the logs. Of another group or member, while the logs are not: kept with
+//     the ending .foreign. With a newer schema: ErrNewerCheckpoint. It cannot be
+//     opened: papo goes on without, and says so.
+//   - Ahead of the logs, as after a power cut or when logs were put back from a
+//     copy: the logs get what they lack.
+//   - All logs lost: they are made of the checkpoint.
+//
+// A turn in the checkpoint was verified before it was put in. What is read from
+// it is proved by hashes and checksums (see migrations), not by its signature
+// again, but where it goes into a log.
 //
 // Two things cannot be seen in one log alone: that it was cut exactly between
 // two lines, and that its generation changed. The first is found by comparing

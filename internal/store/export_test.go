@@ -1,6 +1,11 @@
 package store
 
-import "github.com/papo-chat/papo/internal/turn"
+import (
+	"context"
+	"fmt"
+
+	"github.com/papo-chat/papo/internal/turn"
+)
 
 // DecodeLine reads one line of a log of a group.
 func DecodeLine(g turn.GroupID, line []byte) (*turn.Signed, string) {
@@ -17,4 +22,44 @@ const MaxLogLine = maxLogLine
 func Checksum(body string) string {
 	b := appendChecksum([]byte(body), 0)
 	return string(b[:len(b)-1])
+}
+
+// States gives the states that the checkpoint has for its turns.
+func (s *Store) States() (map[turn.ID]turn.State, error) {
+	rows, err := s.checkpoint.reader.Query("SELECT id, state FROM turns")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	states := map[turn.ID]turn.State{}
+	for rows.Next() {
+		var id []byte
+		var state int
+		if err := rows.Scan(&id, &state); err != nil {
+			return nil, err
+		}
+		states[turn.ID(id)] = turn.State(state)
+	}
+	return states, rows.Err()
+}
+
+// CheckCheckpoint proves the checkpoint.
+func (s *Store) CheckCheckpoint() error { return s.checkpoint.check(context.Background()) }
+
+// WithMigration runs f in a program whose schema is newer by one step.
+func WithMigration(step string, f func()) {
+	migrations = append(migrations, step)
+	defer func() { migrations = migrations[:len(migrations)-1] }()
+	f()
+}
+
+// BreakCheckpoint makes it read-only, or writable again.
+func (s *Store) BreakCheckpoint(broken bool) {
+	n := 0
+	if broken {
+		n = 1
+	}
+	if _, err := s.checkpoint.db.Exec(fmt.Sprintf("PRAGMA query_only = %d", n)); err != nil {
+		panic(err)
+	}
 }

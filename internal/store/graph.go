@@ -12,12 +12,12 @@ import (
 // graph knows the ends of a record: what no turn of it names as parent, and
 // what is named and not there.
 type graph struct {
-	heads   map[turn.ID]struct{}
+	heads   map[turn.ID]uint64 // with their stamps
 	missing map[turn.ID]struct{}
 }
 
 func newGraph() graph {
-	return graph{heads: map[turn.ID]struct{}{}, missing: map[turn.ID]struct{}{}}
+	return graph{heads: map[turn.ID]uint64{}, missing: map[turn.ID]struct{}{}}
 }
 
 // add takes a turn in that is not in yet. has tells which are.
@@ -33,11 +33,11 @@ func (g graph) add(s *turn.Signed, has func(turn.ID) bool) {
 		delete(g.missing, id)
 		return
 	}
-	g.heads[id] = struct{}{}
+	g.heads[id] = s.Stamp()
 }
 
 // sortedIDs gives a set's ids in their order.
-func sortedIDs(set map[turn.ID]struct{}) []turn.ID {
+func sortedIDs[V any](set map[turn.ID]V) []turn.ID {
 	return slices.SortedFunc(maps.Keys(set), func(a, b turn.ID) int { return bytes.Compare(a[:], b[:]) })
 }
 
@@ -49,4 +49,14 @@ func (g graph) fingerprint() [32]byte {
 		h.Write(id[:])
 	}
 	return [32]byte(h.Sum(nil))
+}
+
+// items gives the heads in the order.
+func (g graph) items() []turn.Item {
+	items := make([]turn.Item, 0, len(g.heads))
+	for id, stamp := range g.heads {
+		items = append(items, turn.Item{Stamp: stamp, ID: id})
+	}
+	slices.SortFunc(items, turn.Item.Compare)
+	return items
 }

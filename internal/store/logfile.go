@@ -142,6 +142,8 @@ func (l *logFile) takeTurn(line scannedLine, no int, u *union) (whole bool) {
 	switch {
 	case s == nil && !line.ended:
 		return false
+	case why == "" && u.covered(s.ID()):
+		return true
 	case why == "":
 		i := u.add(s, line.offset, len(line.text)+1)
 		u.lines[hash] = i

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+
+	"github.com/papo-chat/papo/internal/turn"
 )
 
 // checkpointName is the file name of the checkpoint in a data directory.
@@ -271,6 +273,12 @@ func (src *lineSource) line(dst []byte, i int32) ([]byte, error) {
 	switch {
 	case u.bodies[i] != nil:
 		return appendLine(dst, u.bodies[i]), nil
+	case p.size == 0 && int(i) < u.known:
+		t, err := src.s.verified(u.items[i].ID)
+		if err != nil {
+			return dst, err
+		}
+		return appendLine(dst, t), nil
 	case p.size == 0:
 		return dst, fmt.Errorf("turn %s is nowhere", u.items[i].ID.Short())
 	}
@@ -291,6 +299,18 @@ func (src *lineSource) line(dst []byte, i int32) ([]byte, error) {
 		return dst, fmt.Errorf("%s: %w", u.logs[p.log], errMoved)
 	}
 	return append(append(dst, line...), '\n'), nil
+}
+
+// verified gives a turn of the checkpoint with its signature verified once more.
+func (s *Store) verified(id turn.ID) (*turn.Signed, error) {
+	t, err := s.checkpoint.get(id)
+	if err == nil && t == nil {
+		err = fmt.Errorf("%s: %w: turn %s is gone", s.checkpoint.path, ErrCheckpoint, id.Short())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.o.Parse(s.o.Group, t.Bytes())
 }
 
 func (src *lineSource) close() {

@@ -11,10 +11,22 @@ import (
 	"github.com/papo-chat/papo/internal/turn"
 )
 
-// Restored is what was found on disk.
+// Restored is what was found on disk. All slices of turns are by (stamp, id).
 type Restored struct {
-	Turns    []*turn.Signed // of all logs, each once, by (stamp, id)
-	Replicas []ReplicaState
+	// Turns are all turns, if there is no checkpoint; else nil, see Recent, New,
+	// Store.Items and Store.Get.
+	Turns []*turn.Signed
+
+	Count    int            // all turns, of any state
+	MaxStamp uint64         // within reach, as turn.History.MaxStamp has it
+	Heads    []turn.Item    // in the order
+	Missing  []turn.ID      // parents that are named and not there, by id
+	Recent   []*turn.Signed // the last ones within reach, Options.Recent or more
+	New      []*turn.Signed // those that the checkpoint did not have
+	Peers    []Peer         // in the order of first meeting
+
+	Checkpoint CheckpointState
+	Replicas   []ReplicaState
 
 	// Others are logs beside the replicas: of an earlier name, or from when
 	// there were more replicas. They are read and never written.
@@ -22,6 +34,19 @@ type Restored struct {
 
 	Unsent        []Unsent // lines typed and never said, in order
 	UnsentDamaged []Damage // of unsent.log; MaxDamaged at most
+}
+
+// CheckpointState is what became of the checkpoint when it was opened.
+type CheckpointState struct {
+	Path    string // empty: none was asked for
+	Turns   int    // that it had
+	Created bool   // it was not there
+	Aside   string // it was damaged or somebody else's, and is kept there; a new one is made
+	Problem error  // why it was put aside, or why it cannot be used (then Aside is empty)
+
+	// Behind tells that no log is as the checkpoint says, or not all of them
+	// are: all logs were read whole.
+	Behind bool
 }
 
 // ReplicaState is what became of one replica when it was opened: the report is
@@ -47,7 +72,7 @@ func Open(o Options) (*Store, *Restored, error) {
 	if err := o.check(); err != nil {
 		return nil, nil, err
 	}
-	s := &Store{o: o, locks: map[string]io.Closer{}}
+	s := &Store{o: o, locks: map[string]io.Closer{}, inHand: map[turn.ID]*turn.Signed{}}
 	r, err := s.open()
 	if err != nil {
 		for _, r := range s.replicas {
@@ -56,6 +81,7 @@ func Open(o Options) (*Store, *Restored, error) {
 		if s.unsent != nil {
 			_ = s.unsent.close()
 		}
+		_ = s.closeCheckpoint()
 		return nil, nil, errors.Join(err, s.unlock())
 	}
 	return s, r, nil
@@ -78,46 +104,54 @@ func (s *Store) open() (*Restored, error) {
 		unusable = append(unusable, errors.Join(lockErr, finishReplacing(fsys, r.path)))
 	}
 
-	u := newUnion(s.o.Group, s.o.Parse)
-	u.keep = true
-	var logs []*logFile
-	for i, r := range s.replicas {
-		l := readLog(fsys, r.path, nil, -1, u)
-		l.Err = errors.Join(unusable[i], l.Err)
-		logs = append(logs, l)
-	}
-	others := s.readOthers(dirs, u)
-	if err := strangers(logs, others); err != nil {
+	var state CheckpointState
+	if err := s.findCheckpoint(&state); err != nil {
 		return nil, err
 	}
-	if err := s.openUnsent(u); err != nil {
+	f, err := s.find(unusable, dirs, &state)
+	if err != nil {
 		return nil, err
 	}
+	f.res.Checkpoint = state
+	if err := s.restore(f); err != nil {
+		return nil, err
+	}
+	s.remember(f.res.New)
+	return f.res, nil
+}
 
-	res := &Restored{
-		Turns:         u.signed(u.all()),
-		Unsent:        slices.Clone(s.unsent.lines),
-		UnsentDamaged: s.unsent.report.Damaged,
+// restore makes the store ready for what was found, and tells it.
+func (s *Store) restore(f *found) error {
+	u, res := f.u, f.res
+	if err := s.openUnsent(u); err != nil {
+		return err
 	}
-	for i, missing := range u.missing(others) {
-		others[i].Missing = len(missing)
-		others[i].Err = errors.Join(others[i].Err, others[i].wrong)
-		res.Others = append(res.Others, others[i].ReplicaReport)
+	res.Unsent, res.UnsentDamaged = slices.Clone(s.unsent.lines), s.unsent.report.Damaged
+	s.others = map[string]position{}
+	for i, missing := range u.missing(f.others) {
+		l := f.others[i]
+		l.Missing, l.Turns = len(missing), l.Turns+f.base
+		l.Err = errors.Join(l.Err, l.wrong)
+		res.Others = append(res.Others, l.ReplicaReport)
+		s.others[s.key(l.Path)] = l.at
 	}
 	var errs []error
-	seq, missing := u.sequence(logs), u.missing(logs)
+	seq, missing := u.sequence(f.logs), u.missing(f.logs)
 	for i, r := range s.replicas {
-		state := s.ready(r, logs[i], u, seq, missing[i])
+		state := s.ready(r, f.logs[i], u, seq, missing[i])
 		if state.Err != nil {
 			r.breakDown(state.Err)
 			errs = append(errs, state.Err)
+		} else {
+			state.Turns += f.base
 		}
+		r.complete = state.Err == nil && state.NotMended == nil
 		res.Replicas = append(res.Replicas, state)
 	}
 	if len(errs) == len(s.replicas) {
-		return nil, fmt.Errorf("no replica can be written: free or choose a directory: %w", errors.Join(errs...))
+		return fmt.Errorf("no replica can be written: free or choose a directory: %w", errors.Join(errs...))
 	}
-	return res, nil
+	return nil
 }
 
 // strangers is the error if these logs belong to somebody else. A log of
@@ -199,6 +233,11 @@ func (s *Store) openUnsent(u *union) error {
 	if l.group != nil && *l.group != s.o.Group && len(l.lines) > 0 {
 		return fmt.Errorf("%s: %w", path, ErrOtherGroup)
 	}
+	if s.checkpoint != nil {
+		for _, id := range s.checkpoint.now().said() {
+			l.remove(id)
+		}
+	}
 	for _, b := range u.bodies {
 		if len(l.lines) == 0 {
 			break
@@ -214,22 +253,17 @@ func (s *Store) openUnsent(u *union) error {
 	return l.open(s.o.Group)
 }
 
-// readOthers reads the logs of the data directory, and those of this name in
+// findOthers gives the logs of the data directory, and those of this name in
 // the directories of replicas, that are none of the replicas.
-func (s *Store) readOthers(dirs []string, u *union) []*logFile {
+func (s *Store) findOthers(dirs []string) []string {
 	home := filepath.Join(s.o.Dir, "replicas")
 	if !slices.Contains(dirs, home) {
 		dirs = append(dirs, home)
 	}
-	var others []*logFile
-	for _, path := range findLogs(s.o.FS, dirs) {
+	return slices.DeleteFunc(findLogs(s.o.FS, dirs), func(path string) bool {
 		own := slices.ContainsFunc(s.replicas, func(r *replica) bool { return r.path == path })
-		if own || filepath.Dir(path) != home && memberOf(path) != memberOf(s.replicas[0].path) {
-			continue
-		}
-		others = append(others, readLog(s.o.FS, path, nil, -1, u))
-	}
-	return others
+		return own || filepath.Dir(path) != home && memberOf(path) != memberOf(s.replicas[0].path)
+	})
 }
 
 const (

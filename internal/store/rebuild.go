@@ -49,6 +49,7 @@ func (s *Store) rebuild(r *replica, given iter.Seq[*turn.Signed]) (upto uint64, 
 	}
 	r.settle(len(pending))
 	r.syncRetry = retry{}
+	r.complete = !r.overflow
 	if !broken {
 		upto = seq // what came later is in it too, but perhaps not durable
 	}

@@ -21,9 +21,14 @@ type replica struct {
 	named   bool       // its name is durable; only that Sync looks at it
 
 	// What follows is guarded by Store.mu.
-	log    appendFile
-	pos    position // behind its last line; zero: not known
-	broken bool     // log has no open file; Sync must write it anew
+	log appendFile
+	pos position // behind its last line; zero: not known
+
+	// complete tells that it has all turns that any replica has; false: perhaps
+	// not.
+	complete bool
+
+	broken bool // log has no open file; Sync must write it anew
 
 	// pending are the turns in it that are not durable: what no failed fsync
 	// can lose. It grows until Sync is called.

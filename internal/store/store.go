@@ -30,6 +30,11 @@ type Options struct {
 	Name        string // of the member, as turn.CheckName gives it
 	Group       turn.GroupID
 
+	// Checkpoint is the path of the checkpoint, a file of the operating system
+	// whatever FS is; made if it is not there. Empty: the record has none.
+	Checkpoint string
+	Recent     int // the least number of turns in Restored.Recent, if there are so many
+
 	Rand io.Reader // for generations; nil: crypto/rand
 
 	// Parse reads a signed turn and verifies its signature; nil: turn.Parse.
@@ -78,12 +83,19 @@ type Store struct {
 	locks map[string]io.Closer // by directory; guarded by mu
 
 	replicas []*replica
+	others   map[string]position // of logs that are read and never written; never changes
 	unsent   *unsentLog
+
+	advancing  sync.Mutex  // held by the one Advance that runs
+	checkpoint *checkpoint // nil: none; guarded by mu and advancing, either will do to read it
 
 	mu     sync.Mutex // guards what follows, and what a replica says it does
 	seq    uint64     // the number of the last Append
 	closed bool
 	buf    []byte
+
+	fresh  []*turn.Signed           // kept, and not in the checkpoint
+	inHand map[turn.ID]*turn.Signed // the same, and those that an Advance puts in just now
 }
 
 // Result tells what became of one Append.
@@ -144,9 +156,11 @@ func (s *Store) Append(ts []*turn.Signed) Result {
 		}
 	}
 	if res.Kept() > 0 {
-		for _, r := range s.replicas {
+		for i, r := range s.replicas {
 			r.miss(ts)
+			r.complete = r.complete && res.Replicas[i] == nil
 		}
+		s.remember(ts)
 	}
 	if cap(s.buf) > 1<<20 {
 		s.buf = nil
@@ -251,8 +265,8 @@ func (s *Store) Status() []Status {
 	return all
 }
 
-// Close closes all files and gives the locks back. It does not sync: see
-// SyncAll. Everything after it fails with ErrClosed.
+// Close closes all files and gives the locks back. It does not sync and does not
+// advance the checkpoint: see SyncAll and Advance. Everything after it fails with ErrClosed.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	if s.closed {
@@ -262,7 +276,7 @@ func (s *Store) Close() error {
 	s.closed = true
 	s.mu.Unlock()
 
-	errs := []error{s.unsent.close()}
+	errs := []error{s.unsent.close(), s.closeCheckpoint()}
 	for _, r := range s.replicas {
 		r.syncing.Lock() // a Sync under way ends first
 		errs = append(errs, r.log.close())

@@ -23,7 +23,11 @@ type union struct {
 	places []place
 	last   []int16 // the number of the log that had it last
 	known  int     // so many are from the checkpoint: items[:known]
-	graph  graph
+
+	// elsewhere tells, if not nil, which turns the checkpoint has beside the
+	// known ones: they are passed over.
+	elsewhere func(turn.ID) bool
+	graph     graph
 
 	// lines has the good lines by a hash with a random key: one that is met
 	// again, in another replica, is known to be good.
@@ -98,13 +102,16 @@ func (u *union) meet(s *turn.Signed) int32 {
 
 func (u *union) has(id turn.ID) bool {
 	_, ok := u.index[id]
-	return ok
+	return ok || u.elsewhere != nil && u.elsewhere(id)
 }
+
+// covered tells that a turn is one of those to be passed over.
+func (u *union) covered(id turn.ID) bool { return u.elsewhere != nil && u.elsewhere(id) }
 
 // add puts in a turn that stands in a good line of the log being read.
 func (u *union) add(s *turn.Signed, offset int64, size int) int32 {
 	i := u.meet(s)
-	if u.keep {
+	if u.keep && int(i) >= u.known {
 		u.bodies[i] = s
 	}
 	u.stands(i, offset, size)

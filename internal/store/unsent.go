@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -45,7 +46,8 @@ type unsentLog struct {
 	mu     sync.Mutex
 	log    appendFile
 	header []byte
-	lines  []Unsent // in order
+	lines  []Unsent                 // in order
+	inFile map[turn.LineID]struct{} // all that the file says are queued, done or not
 	closed bool
 
 	group  *turn.GroupID // what the file's header says; nil: it has none
@@ -123,6 +125,7 @@ func (l *unsentLog) take(line []byte) bool {
 		}
 		if l.index(id) < 0 {
 			l.lines = append(l.lines, Unsent{Line: id, Text: s})
+			l.inFile[id] = struct{}{}
 		}
 	case "done":
 		l.remove(id)
@@ -147,7 +150,7 @@ func (l *unsentLog) remove(id turn.LineID) bool {
 // readUnsent reads the unsent.log of a directory.
 func readUnsent(fsys FS, dir string) (*unsentLog, error) {
 	path := filepath.Join(dir, unsentName)
-	l := &unsentLog{log: appendFile{fs: fsys, path: path}}
+	l := &unsentLog{log: appendFile{fs: fsys, path: path}, inFile: map[turn.LineID]struct{}{}}
 	f, err := fsys.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return l, nil
@@ -217,6 +220,7 @@ func (l *unsentLog) empty() bool {
 		return false
 	}
 	l.log.end, l.log.open, l.log.junk = end, false, false
+	clear(l.inFile)
 	return true
 }
 
@@ -242,6 +246,10 @@ func (l *unsentLog) rewrite(keep bool) error {
 		return err
 	}
 	l.log = appendFile{fs: fsys, path: path, end: int64(len(content))}
+	clear(l.inFile)
+	for _, u := range l.lines {
+		l.inFile[u.Line] = struct{}{}
+	}
 	return l.ready()
 }
 
@@ -270,11 +278,26 @@ func (l *unsentLog) queue(u Unsent) error {
 	if err := l.ready(); err != nil {
 		return err
 	}
+	l.inFile[u.Line] = struct{}{} // even if it fails: a part of it may be there
 	if err := l.log.append(appendQueued(nil, u)); err != nil {
 		return err
 	}
 	l.lines = append(l.lines, u)
 	return nil
+}
+
+// carried gives those of the lines that are in the file: these turns carry
+// them, whatever the file says.
+func (l *unsentLog) carried(ids iter.Seq[turn.LineID]) []turn.LineID {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var in []turn.LineID
+	for id := range ids {
+		if _, ok := l.inFile[id]; ok {
+			in = append(in, id)
+		}
+	}
+	return in
 }
 
 func (l *unsentLog) done(ids []turn.LineID) error {

@@ -1,0 +1,299 @@
+package store
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	sqlite "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/papo-chat/papo/internal/turn"
+)
+
+// migrations make a checkpoint of one schema version that of the next: the
+// first makes version 1 of an empty file. What was released is never changed.
+//
+// A row of turns proves itself: id is the hash of all but the signature of
+// signed, and crc, a CRC-32C, is that of signed and state. The row of state has
+// a CRC-32C too, and with the number and the sum of all ids it proves that no
+// turn is missing.
+var migrations = []string{`
+CREATE TABLE state (
+	one INTEGER PRIMARY KEY CHECK (one = 1),
+	json TEXT NOT NULL,
+	crc INTEGER NOT NULL
+);
+CREATE TABLE turns (
+	n INTEGER PRIMARY KEY,
+	stamp INTEGER NOT NULL,
+	id BLOB NOT NULL,
+	short INTEGER NOT NULL, -- the first 8 bytes of id
+	name TEXT NOT NULL,
+	author BLOB NOT NULL,
+	time INTEGER NOT NULL,  -- ms UTC
+	state INTEGER NOT NULL, -- turn.State
+	text TEXT NOT NULL,
+	signed BLOB NOT NULL,
+	crc INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX turns_order ON turns (stamp, id);
+CREATE INDEX turns_short ON turns (short);
+CREATE INDEX turns_time ON turns (time);
+CREATE TABLE missing (
+	parent BLOB NOT NULL, -- named by child, and not there
+	child INTEGER NOT NULL,
+	PRIMARY KEY (parent, child)
+) WITHOUT ROWID;
+CREATE VIRTUAL TABLE words USING fts5(text, content='turns', content_rowid='n', tokenize='unicode61 remove_diacritics 2');
+`}
+
+// applicationID marks the file as a checkpoint of papo: "pap" in ASCII and, in
+// the last byte, the version of the schema. The file has that version twice, so
+// that one that is damaged is not taken for a newer one.
+const applicationID = 0x70617000
+
+// Errors that opening a checkpoint matches.
+var (
+	// ErrCheckpoint: the checkpoint is damaged, or is none.
+	ErrCheckpoint = errors.New("the checkpoint is damaged")
+
+	// ErrNewerCheckpoint: it has a schema that this program does not know.
+	ErrNewerCheckpoint = errors.New("the checkpoint was written by a newer papo: use that one, or move the file away; the replicas have all that it has")
+)
+
+// checkpoint is the record as a SQLite database. Its methods may be called from
+// any goroutine.
+type checkpoint struct {
+	path   string // empty: in memory
+	group  turn.GroupID
+	verify func(turn.GroupID, []byte) (*turn.Signed, error)
+	db     *sql.DB // one connection, which writes
+	reader *sql.DB // the others
+
+	mu     sync.Mutex // held by the one that advances it; guards what follows
+	state  state
+	recent map[turn.ID]uint64 // stamps of turns that were put in lately
+
+	stateMu sync.Mutex // guards what state is, for others
+}
+
+// openCheckpoint opens a checkpoint, and makes it if it is not there. An error
+// that matches ErrCheckpoint, ErrOtherGroup or ErrNewerCheckpoint says what the
+// file is; any other, that it cannot be used now. If it may not write, it must
+// be there, and nothing is migrated.
+func openCheckpoint(path string, g turn.GroupID, verify func(turn.GroupID, []byte) (*turn.Signed, error), write bool) (c *checkpoint, err error) {
+	c = &checkpoint{path: path, group: g, verify: verify, recent: map[turn.ID]uint64{}}
+	defer func() {
+		if err != nil {
+			_ = c.close() // nothing was written
+			c, err = nil, fmt.Errorf("%s: %w", path, err)
+		}
+	}()
+	if path != "" && !write {
+		if _, err := os.Stat(path); err != nil {
+			return c, err
+		}
+	}
+	if path != "" && !writable(path) {
+		return c, fmt.Errorf("%w: the head of the file", ErrCheckpoint)
+	}
+	if c.db, err = sql.Open("sqlite", dsn(path, write)); err != nil {
+		return c, err
+	}
+	c.db.SetMaxOpenConns(1)
+	c.reader = c.db
+	if path != "" && write {
+		if c.reader, err = sql.Open("sqlite", dsn(path, false)); err != nil {
+			return c, err
+		}
+		c.reader.SetMaxOpenConns(2)
+	}
+	if err := c.migrate(write); err != nil {
+		return c, damaged(err)
+	}
+	if err := c.load(); err != nil {
+		return c, damaged(err)
+	}
+	return c, nil
+}
+
+// dsn says how SQLite opens a file. Writing is durable when a transaction ends.
+func dsn(path string, write bool) string {
+	if path == "" {
+		return "file::memory:"
+	}
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	path = filepath.ToSlash(path)
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path // C:/...
+	}
+	q := url.Values{"_pragma": {"busy_timeout(10000)", "cell_size_check(1)", "trusted_schema(0)"}}
+	if write {
+		q.Set("_txlock", "immediate")
+		q["_pragma"] = append(q["_pragma"], "journal_mode(wal)", "synchronous(full)", "cache_size(-16000)")
+	} else {
+		q["_pragma"] = append(q["_pragma"], "query_only(1)", "mmap_size(0)")
+	}
+	return (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String()
+}
+
+// writable is false if the file says of itself that SQLite may only read it
+// (Database File Format, 1.3.3): we never write that.
+func writable(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return true // told when it is opened
+	}
+	defer f.Close() // it was only read
+	head := make([]byte, 20)
+	_, err = io.ReadFull(f, head)
+	return err != nil || head[18] <= 2 && head[19] <= 2
+}
+
+// migrate brings the schema to this program's version.
+func (c *checkpoint) migrate(write bool) error {
+	var version, app int
+	if err := c.db.QueryRow("PRAGMA user_version").Scan(&version); err != nil {
+		return err
+	}
+	if err := c.db.QueryRow("PRAGMA application_id").Scan(&app); err != nil {
+		return err
+	}
+	switch {
+	case (version != 0 || app != 0) && (version < 1 || version > 0xff || app != applicationID+version):
+		return fmt.Errorf("%w: it is no checkpoint of papo", ErrCheckpoint)
+	case version > len(migrations):
+		return ErrNewerCheckpoint
+	case version == len(migrations):
+		return nil
+	case !write:
+		return fmt.Errorf("%w: its schema is older, and it may not be written", ErrNoRecord)
+	}
+	tx, err := c.db.Begin()
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // after Commit it does nothing
+	var tables int
+	if err := tx.QueryRow("SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil {
+		return err
+	}
+	if version == 0 && tables > 0 {
+		return fmt.Errorf("%w: it is another program's database", ErrCheckpoint)
+	}
+	for _, m := range migrations[version:] {
+		if _, err := tx.Exec(m); err != nil {
+			return err
+		}
+	}
+	if _, err := tx.Exec(fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", applicationID+len(migrations), len(migrations))); err != nil {
+		return err
+	}
+	if version == 0 {
+		if err := saveState(tx, state{Group: hexBytes(c.group[:])}); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
+}
+
+// load reads the state.
+func (c *checkpoint) load() error {
+	s, err := loadState(c.reader)
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(s.Group, c.group[:]) {
+		return ErrOtherGroup
+	}
+	c.setState(s)
+	return nil
+}
+
+func (c *checkpoint) setState(s state) {
+	c.stateMu.Lock()
+	defer c.stateMu.Unlock()
+	c.state = s
+}
+
+// now is the state as the last transaction left it. It must not be changed.
+func (c *checkpoint) now() state {
+	c.stateMu.Lock()
+	defer c.stateMu.Unlock()
+	return c.state
+}
+
+// close closes the file. What was advanced is durable already.
+func (c *checkpoint) close() error {
+	var errs []error
+	if c.reader != nil && c.reader != c.db {
+		errs = append(errs, c.reader.Close())
+	}
+	if c.db != nil {
+		errs = append(errs, c.db.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// damaged marks an error of SQLite that tells of damage.
+func damaged(err error) error {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		if errors.Is(err, sql.ErrNoRows) {
+			return fmt.Errorf("%w: a row is missing", ErrCheckpoint)
+		}
+		return err
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_ERROR,
+		sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_RANGE, sqlite3.SQLITE_TOOBIG:
+		return fmt.Errorf("%w: %w", ErrCheckpoint, err)
+	}
+	return err
+}
+
+// sqliteFiles are what SQLite has beside a database.
+var sqliteFiles = []string{"", "-wal", "-shm", "-journal"}
+
+// checkpointAside moves a checkpoint away so that it stays: of damaged ones the
+// first two and the newest, of others all. It gives the new path.
+func checkpointAside(path, suffix string) (string, error) {
+	to := path + suffix
+	for n := 2; ; n++ {
+		_, err := os.Lstat(to)
+		if errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		if err != nil {
+			return "", err
+		}
+		if suffix == damagedSuffix && n > maxAside {
+			break
+		}
+		if n > 99 {
+			return "", fmt.Errorf("%s cannot be kept aside: there are too many already", path)
+		}
+		to = fmt.Sprintf("%s%s.%d", path, suffix, n)
+	}
+	for _, more := range sqliteFiles {
+		err := os.Remove(to + more)
+		if err == nil || errors.Is(err, fs.ErrNotExist) {
+			err = os.Rename(path+more, to+more)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+	}
+	return to, nil
+}

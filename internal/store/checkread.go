@@ -1,0 +1,256 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"slices"
+	"strings"
+
+	"github.com/papo-chat/papo/internal/turn"
+)
+
+// row is a turn as the checkpoint has it.
+type row struct {
+	id     []byte
+	signed []byte
+	state  int64 // turn.State
+	crc    int64 // see rowSum
+}
+
+// rowColumns are what scan takes.
+const rowColumns = "id, signed, state, crc"
+
+func (r *row) scan(rows interface{ Scan(...any) error }) error {
+	return rows.Scan(&r.id, &r.signed, &r.state, &r.crc)
+}
+
+// rowSum is the CRC-32C of what nothing else proves: the signed turn, for its
+// signature, and the state.
+func rowSum(signed []byte, state turn.State) int64 {
+	return int64(crc32.Update(crc32.Checksum(signed, castagnoli), castagnoli, []byte{byte(state)}))
+}
+
+// turn proves the row and gives the turn. Its signature was verified before it
+// was put in.
+func (r row) turn(g turn.GroupID) (*turn.Signed, error) {
+	if rowSum(r.signed, turn.State(r.state)) != r.crc {
+		return nil, fmt.Errorf("%w: turn %x has another checksum", ErrCheckpoint, r.id)
+	}
+	s, err := turn.ParseTrusted(g, r.signed)
+	if err != nil {
+		return nil, fmt.Errorf("%w: turn %x: %w", ErrCheckpoint, r.id, err)
+	}
+	if id := s.ID(); !slices.Equal(id[:], r.id) {
+		return nil, fmt.Errorf("%w: turn %x is another one", ErrCheckpoint, r.id)
+	}
+	return s, nil
+}
+
+// item makes the place in the order of what a row has.
+func item(stamp int64, id []byte) (turn.Item, error) {
+	if len(id) != len(turn.ID{}) || stamp < 0 {
+		return turn.Item{}, fmt.Errorf("%w: a row has no id", ErrCheckpoint)
+	}
+	return turn.Item{Stamp: uint64(stamp), ID: turn.ID(id)}, nil
+}
+
+// has tells whether a turn is in.
+func (c *checkpoint) has(id turn.ID) (bool, error) {
+	var n int
+	err := c.reader.QueryRow("SELECT 1 FROM turns WHERE short = ? AND id = ?", short(id), id[:]).Scan(&n)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, c.failed(err)
+}
+
+// failed says which file an error is about.
+func (c *checkpoint) failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", c.path, damaged(err))
+}
+
+// get gives a turn, nil if it is not in.
+func (c *checkpoint) get(id turn.ID) (*turn.Signed, error) {
+	ts, err := c.query(context.Background(), "SELECT "+rowColumns+" FROM turns WHERE short = ? AND id = ?", short(id), id[:])
+	if err != nil || len(ts) == 0 {
+		return nil, err
+	}
+	return ts[0], nil
+}
+
+// items goes through all turns in the order, as they are now.
+func (c *checkpoint) items(ctx context.Context, yield func(turn.Item) bool) error {
+	rows, err := c.reader.QueryContext(ctx, "SELECT stamp, id FROM turns INDEXED BY turns_order ORDER BY stamp, id")
+	if err != nil {
+		return c.failed(err)
+	}
+	defer rows.Close()
+	var stamp int64
+	var id sql.RawBytes
+	for rows.Next() {
+		err := rows.Scan(&stamp, &id)
+		if err != nil {
+			return c.failed(err)
+		}
+		it, err := item(stamp, id)
+		if err != nil {
+			return c.failed(err)
+		}
+		if !yield(it) {
+			return nil
+		}
+	}
+	return c.failed(rows.Err())
+}
+
+// query gives the turns of a query for rowColumns, in its order.
+func (c *checkpoint) query(ctx context.Context, query string, args ...any) (ts []*turn.Signed, err error) {
+	rows, err := c.reader.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, c.failed(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var r row
+		if err := r.scan(rows); err != nil {
+			return nil, c.failed(err)
+		}
+		s, err := r.turn(c.group)
+		if err != nil {
+			return nil, c.failed(err)
+		}
+		ts = append(ts, s)
+	}
+	return ts, c.failed(rows.Err())
+}
+
+// last gives the last n turns of the order that are within reach, of any state.
+func (c *checkpoint) last(ctx context.Context, n int, top uint64) ([]*turn.Signed, error) {
+	ts, err := c.query(ctx, "SELECT "+rowColumns+" FROM turns WHERE stamp <= ? ORDER BY stamp DESC, id DESC LIMIT ?", int64(top), n)
+	slices.Reverse(ts)
+	return ts, err
+}
+
+// below gives the highest stamp that is at most limit, 0 if there is none.
+func (c *checkpoint) below(limit uint64) (uint64, error) {
+	var stamp int64
+	err := c.reader.QueryRow("SELECT coalesce(max(stamp), 0) FROM turns WHERE stamp <= ?", int64(min(limit, turn.MaxStamp))).Scan(&stamp)
+	return uint64(stamp), c.failed(err)
+}
+
+// missing gives the parents that are named and not there, by id.
+func (c *checkpoint) missing() (ids []turn.ID, err error) {
+	want := c.now()
+	var sum [4]uint64
+	rows, err := c.reader.Query("SELECT parent FROM missing ORDER BY parent")
+	if err != nil {
+		return nil, c.failed(err)
+	}
+	defer rows.Close()
+	n := 0
+	for rows.Next() {
+		var id []byte
+		if err := rows.Scan(&id); err != nil {
+			return nil, c.failed(err)
+		}
+		if len(id) != len(turn.ID{}) {
+			return nil, c.failed(fmt.Errorf("%w: a row has no id", ErrCheckpoint))
+		}
+		sum = addID(sum, turn.ID(id))
+		if n++; len(ids) == 0 || ids[len(ids)-1] != turn.ID(id) {
+			ids = append(ids, turn.ID(id))
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, c.failed(err)
+	}
+	if n != want.Missing || sum != want.MissingSum {
+		return nil, c.failed(fmt.Errorf("%w: the turns that it lacks are others", ErrCheckpoint))
+	}
+	return ids, nil
+}
+
+// check proves that the checkpoint is whole: the structure of the file, each row,
+// all of them together, and the index of words. It reads all of it, and advancing
+// waits for the last part; ctx ends it early.
+func (c *checkpoint) check(ctx context.Context) error {
+	if err := c.prove(ctx); err != nil {
+		return c.failed(err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	// It writes nothing, but only a writer may.
+	_, err := c.db.ExecContext(ctx, "INSERT INTO words (words, rank) VALUES ('integrity-check', 1)")
+	return c.failed(err)
+}
+
+// prove is check for all but the index of words. What it reads is of one moment.
+func (c *checkpoint) prove(ctx context.Context) error {
+	tx, err := c.reader.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // nothing was written
+	var word string
+	if err := tx.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&word); err != nil {
+		return err
+	}
+	if word != "ok" {
+		return fmt.Errorf("%w: %s", ErrCheckpoint, word)
+	}
+	s, err := loadState(tx)
+	if err != nil {
+		return err
+	}
+	rows, err := tx.QueryContext(ctx, "SELECT "+rowColumns+", stamp, short, name, author, time, text FROM turns")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var found state
+	for rows.Next() {
+		id, err := c.proveRow(rows)
+		if err != nil {
+			return err
+		}
+		found.count(id)
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	if found.Turns != s.Turns || found.Sum != s.Sum {
+		return fmt.Errorf("%w: it has %d turns, and not the %d that were put in", ErrCheckpoint, found.Turns, s.Turns)
+	}
+	return nil
+}
+
+// proveRow tells whether all columns of a row follow from the signed turn.
+func (c *checkpoint) proveRow(rows *sql.Rows) (id turn.ID, err error) {
+	var r row
+	var stamp, prefix, ms int64
+	var name, text string
+	var author []byte
+	if err := rows.Scan(&r.id, &r.signed, &r.state, &r.crc, &stamp, &prefix, &name, &author, &ms, &text); err != nil {
+		return id, err
+	}
+	s, err := r.turn(c.group)
+	if err != nil {
+		return id, err
+	}
+	id = s.ID()
+	t := s.Turn()
+	if uint64(stamp) != t.Stamp || prefix != short(id) || name != t.Name || !slices.Equal(author, t.Author[:]) ||
+		ms != t.Time || text != searchText(t) {
+		return id, fmt.Errorf("%w: turn %s has columns that are not its own", ErrCheckpoint, id.Short())
+	}
+	return id, nil
+}
+
+// searchText is what words are searched in.
+func searchText(t turn.Turn) string { return strings.Join(t.Texts, "\n") }
