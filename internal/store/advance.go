@@ -251,7 +251,15 @@ func (a *adding) stamp(id turn.ID) (stamp uint64, there bool, err error) {
 	}
 	err = a.find.QueryRow(short(id), id[:]).Scan(&stamp)
 	if errors.Is(err, sql.ErrNoRows) {
-		return 0, false, nil
+		if a.c.base == nil {
+			return 0, false, nil
+		}
+		t, err := a.c.base.get(id)
+		if t == nil {
+			return 0, false, err
+		}
+		a.remember(id, t.Stamp())
+		return t.Stamp(), true, nil
 	}
 	if err == nil {
 		a.remember(id, stamp)

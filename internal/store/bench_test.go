@@ -81,6 +81,25 @@ func BenchmarkOpenUnsigned10000(b *testing.B) {
 	}
 }
 
+// BenchmarkCheck compares three logs of 100,000 turns.
+func BenchmarkCheck(b *testing.B) {
+	for _, checkpoint := range []bool{false, true} {
+		b.Run(fmt.Sprint("checkpoint=", checkpoint), func(b *testing.B) {
+			o, _ := big(b, 100_000)
+			o.Parse = turn.ParseTrusted
+			if !checkpoint {
+				o.Checkpoint = ""
+			}
+			s, _ := open(b, o)
+			for b.Loop() {
+				if rep := s.Check(); !rep.Consistent() || rep.Turns != 100_000 {
+					b.Fatalf("%+v", rep)
+				}
+			}
+		})
+	}
+}
+
 func BenchmarkCompare10000(b *testing.B) {
 	s, _ := open(b, filled(b, 10_000))
 	for b.Loop() {

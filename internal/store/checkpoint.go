@@ -79,6 +79,8 @@ type checkpoint struct {
 	db     *sql.DB // one connection, which writes
 	reader *sql.DB // the others
 
+	base *checkpoint // if not nil, has parents of what is here
+
 	mu     sync.Mutex // held by the one that advances it; guards what follows
 	state  state
 	recent map[turn.ID]uint64 // stamps of turns that were put in lately

@@ -21,7 +21,7 @@ func (d Damage) String() string {
 // others are counted.
 const MaxDamaged = 100
 
-// ReplicaReport is what reading found of one log.
+// ReplicaReport is what reading found of one log, and what was done about it.
 type ReplicaReport struct {
 	Path        string
 	Turns       int // different ones, in good lines
@@ -30,6 +30,9 @@ type ReplicaReport struct {
 	MoreDamaged int   // damaged places beyond MaxDamaged
 	Torn        bool  // its last line is torn
 	Err         error // it could not be read or opened; the rest says what was read before
+
+	Repaired bool     // since then it was written anew, or what it lacked was appended
+	From     []Source // Repaired: where the Missing turns were taken from
 }
 
 func (r *ReplicaReport) damage(offset int64, line int, why string) {
@@ -40,7 +43,7 @@ func (r *ReplicaReport) damage(offset int64, line int, why string) {
 	r.Damaged = append(r.Damaged, Damage{offset, line, why})
 }
 
-// Consistent tells that the log is whole and lacks nothing.
+// Consistent tells that the log was whole and lacked nothing.
 func (r *ReplicaReport) Consistent() bool {
 	return r.Missing == 0 && len(r.Damaged) == 0 && !r.Torn && r.Err == nil
 }

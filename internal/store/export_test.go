@@ -63,3 +63,10 @@ func (s *Store) BreakCheckpoint(broken bool) {
 		panic(err)
 	}
 }
+
+// SpoilCheckpoint changes what it has.
+func (s *Store) SpoilCheckpoint(statement string) {
+	if _, err := s.checkpoint.db.Exec(statement); err != nil {
+		panic(err)
+	}
+}

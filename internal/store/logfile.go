@@ -126,6 +126,7 @@ func (l *logFile) foreign(u *union) bool {
 // takeTurn takes a line that is no header. Whole is false for a torn line, and
 // if the log turns out to be another group's.
 func (l *logFile) takeTurn(line scannedLine, no int, u *union) (whole bool) {
+	u.ours = l.header.version == formatVersion && l.header.group == u.group
 	hash := u.hash(line.text)
 	if i, met := u.lines[hash]; met {
 		l.take(u, i)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"slices"
 
 	"github.com/papo-chat/papo/internal/turn"
@@ -269,43 +270,76 @@ var errMoved = errors.New("a log changed while it was read")
 // line appends the line of turn i to dst.
 func (src *lineSource) line(dst []byte, i int32) ([]byte, error) {
 	u := src.u
-	p := u.places[i]
-	switch {
+	switch p := u.places[i]; {
 	case u.bodies[i] != nil:
 		return appendLine(dst, u.bodies[i]), nil
-	case p.size == 0 && int(i) < u.known:
+	case p.size > 0:
+		line, err := src.read(i)
+		return append(append(dst, line...), '\n'), err
+	case int(i) < u.known:
 		t, err := src.s.verified(u.items[i].ID)
 		if err != nil {
 			return dst, err
 		}
 		return appendLine(dst, t), nil
-	case p.size == 0:
-		return dst, fmt.Errorf("turn %s is nowhere", u.items[i].ID.Short())
 	}
+	return dst, fmt.Errorf("turn %s is nowhere", u.items[i].ID.Short())
+}
+
+// read reads the line of a turn where it was found good, and looks whether it is
+// still the same.
+func (src *lineSource) read(i int32) ([]byte, error) {
+	u, p := src.u, src.u.places[i]
 	w := src.files[p.log]
 	if w == nil {
 		f, err := src.s.o.FS.Open(u.logs[p.log])
 		if err != nil {
-			return dst, err
+			return nil, err
 		}
 		w = &window{f: f}
 		src.files[p.log] = w
 	}
 	line, err := w.read(p.offset, int(p.size)-1) // the newline may not be there yet
 	if err != nil {
-		return dst, fmt.Errorf("%s: %w", u.logs[p.log], err)
+		return nil, fmt.Errorf("%s: %w", u.logs[p.log], err)
 	}
 	if j, ok := u.lines[u.hash(line)]; !ok || i != j {
-		return dst, fmt.Errorf("%s: %w", u.logs[p.log], errMoved)
+		return nil, fmt.Errorf("%s: %w", u.logs[p.log], errMoved)
 	}
-	return append(append(dst, line...), '\n'), nil
+	return line, nil
+}
+
+// turns gives turns that stand in logs, or are kept.
+func (src *lineSource) turns(of []int32) iter.Seq2[*turn.Signed, error] {
+	return func(yield func(*turn.Signed, error) bool) {
+		for _, i := range of {
+			t := src.u.bodies[i]
+			if t == nil {
+				line, err := src.read(i)
+				if err == nil {
+					t, _ = src.u.decode(line)
+				}
+				if err == nil && t == nil {
+					err = errMoved
+				}
+				if err != nil {
+					yield(nil, err)
+					return
+				}
+			}
+			if !yield(t, nil) {
+				return
+			}
+		}
+	}
 }
 
 // verified gives a turn of the checkpoint with its signature verified once more.
 func (s *Store) verified(id turn.ID) (*turn.Signed, error) {
-	t, err := s.checkpoint.get(id)
+	c := s.theCheckpoint()
+	t, err := c.get(id)
 	if err == nil && t == nil {
-		err = fmt.Errorf("%s: %w: turn %s is gone", s.checkpoint.path, ErrCheckpoint, id.Short())
+		err = fmt.Errorf("%s: %w: turn %s is gone", c.path, ErrCheckpoint, id.Short())
 	}
 	if err != nil {
 		return nil, err

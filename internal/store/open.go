@@ -56,9 +56,7 @@ type ReplicaState struct {
 	Aside     string // Torn: the file where the torn line is kept; empty: it was not cut off
 	Created   bool   // the file was not there
 	Foreign   bool   // the file was another group's, and is kept with the ending .foreign
-	Repaired  bool   // the file was written anew, or what it lacked was appended
-	From      []Source
-	NotMended error // it is open, but could not be mended
+	NotMended error  // it is open, but could not be mended
 }
 
 // Open opens the record of a member, and makes it if it is not there. Turns of
@@ -95,7 +93,7 @@ func (s *Store) open() (*Restored, error) {
 	var unusable []error // by replica
 	for i := range s.o.Replicas {
 		d := dirs[i%len(dirs)]
-		r := &replica{path: filepath.Join(d, logName(s.o.Name, i))}
+		r := &replica{path: filepath.Join(d, s.o.logName(i))}
 		s.replicas = append(s.replicas, r)
 		lockErr := s.lockDir(d)
 		if errors.Is(lockErr, ErrLocked) {
@@ -270,11 +268,6 @@ const (
 	logPrefix = "replica_"
 	logSuffix = ".log"
 )
-
-// logName is the file name of replica i of a member.
-func logName(name string, i int) string {
-	return fmt.Sprintf("%s%s_%d%s", logPrefix, turn.FoldName(name), i, logSuffix)
-}
 
 // memberOf gives a log's file name without its number: one member's logs agree
 // in it.

@@ -81,6 +81,7 @@ func (s *Store) writeAnew(r *replica, pending []*turn.Signed, given iter.Seq[*tu
 		return w, err
 	}
 	u := newUnion(s.o.Group, s.o.Parse)
+	s.gather(&u, given)
 	var logs []*logFile
 	old := readLog(s.o.FS, r.path, nil, -1, u)
 	if old.Err != nil {
@@ -97,11 +98,6 @@ func (s *Store) writeAnew(r *replica, pending []*turn.Signed, given iter.Seq[*tu
 	}
 	for _, t := range pending {
 		u.give(t)
-	}
-	if given != nil {
-		for t := range given {
-			u.give(t)
-		}
 	}
 	if len(s.replicas) == 1 {
 		logs = append(logs, old) // no other says in which sequence

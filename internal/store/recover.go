@@ -41,7 +41,7 @@ func (s *Store) find(unusable []error, dirs []string, state *CheckpointState) (*
 			s.newCheckpoint(state, damagedSuffix, err)
 		case err != nil:
 			s.noCheckpoint(state, err)
-		case s.checkpoint.now().Member != turn.FoldName(s.o.Name) && f.anyTurn():
+		case s.checkpoint.now().Member != s.o.member() && f.anyTurn():
 			s.newCheckpoint(state, foreignSuffix, fmt.Errorf("%s: this is the checkpoint of %s", s.checkpoint.path, s.checkpoint.now().Member))
 		default:
 			return f, nil
@@ -79,26 +79,22 @@ func (s *Store) readWhole(unusable []error, others []string) (*found, error) {
 
 // known puts what the checkpoint has into a union.
 func (s *Store) known(u *union) error {
-	if s.checkpoint == nil {
+	c := s.theCheckpoint()
+	if c == nil {
 		return nil
 	}
-	u.graph.heads = s.checkpoint.now().heads()
-	missing, err := s.checkpoint.missing()
-	if err != nil {
+	if err := u.graph.load(c); err != nil {
 		return err
 	}
-	for _, id := range missing {
-		u.graph.missing[id] = struct{}{}
-	}
-	now := s.checkpoint.now()
+	now := c.now()
 	var sum [4]uint64
-	err = s.checkpoint.items(context.Background(), func(it turn.Item) bool {
+	err := c.items(context.Background(), func(it turn.Item) bool {
 		u.addKnown(it)
 		sum = addID(sum, it.ID)
 		return true
 	})
 	if err == nil && (len(u.items) != now.Turns || sum != now.Sum) {
-		err = fmt.Errorf("%s: %w: it has %d turns, and not the %d that were put in", s.checkpoint.path, ErrCheckpoint, len(u.items), now.Turns)
+		err = fmt.Errorf("%s: %w: it has %d turns, and not the %d that were put in", c.path, ErrCheckpoint, len(u.items), now.Turns)
 	}
 	return err
 }
@@ -112,13 +108,9 @@ func (s *Store) readTails(unusable []error, others []string) (*found, error) {
 	u := newUnion(s.o.Group, s.o.Parse)
 	u.keep = true
 	f := &found{u: u, base: c.now().Turns}
-	u.graph.heads = c.now().heads()
-	missing, err := c.missing()
+	err := u.graph.load(c)
 	if err != nil {
 		return nil, err
-	}
-	for _, id := range missing {
-		u.graph.missing[id] = struct{}{}
 	}
 	u.elsewhere = func(id turn.ID) bool {
 		has, e := c.has(id)

@@ -37,12 +37,25 @@ type Options struct {
 
 	Rand io.Reader // for generations; nil: crypto/rand
 
+	base string // stands for the folded name, if that is all that is known
+
 	// Parse reads a signed turn and verifies its signature; nil: turn.Parse.
 	// Simulations, which run faster without signatures, say otherwise.
 	Parse func(turn.GroupID, []byte) (*turn.Signed, error)
 }
 
 func (o *Options) check() error {
+	if err := o.defaults(); err != nil {
+		return err
+	}
+	if o.Name == "" && o.base == "" {
+		return errors.New("a store needs a name")
+	}
+	return nil
+}
+
+// defaults fills in what was left out, but who and whose it is.
+func (o *Options) defaults() error {
 	if o.FS == nil {
 		o.FS = OS{}
 	}
@@ -58,10 +71,23 @@ func (o *Options) check() error {
 	if o.Replicas < 1 || o.Replicas > MaxReplicas {
 		return fmt.Errorf("%d replicas are not possible: choose 1 to %d", o.Replicas, MaxReplicas)
 	}
-	if o.Dir == "" || o.Name == "" {
-		return errors.New("a store needs a data directory and a name")
+	if o.Dir == "" {
+		return errors.New("a store needs a data directory")
 	}
 	return nil
+}
+
+// member is the name in the names of files.
+func (o *Options) member() string {
+	if o.base != "" {
+		return o.base
+	}
+	return turn.FoldName(o.Name)
+}
+
+// logName is the file name of replica i.
+func (o *Options) logName(i int) string {
+	return fmt.Sprintf("%s%s_%d%s", logPrefix, o.member(), i, logSuffix)
 }
 
 // dirs are the directories of the replicas.
@@ -86,6 +112,7 @@ type Store struct {
 	others   map[string]position // of logs that are read and never written; never changes
 	unsent   *unsentLog
 
+	repairing  sync.Mutex  // held by the one Repair that runs; before all others
 	advancing  sync.Mutex  // held by the one Advance that runs
 	checkpoint *checkpoint // nil: none; guarded by mu and advancing, either will do to read it
 
@@ -292,7 +319,7 @@ func (s *Store) lockDir(dir string) error {
 	if len(s.o.ReplicaDirs) == 0 {
 		return s.o.FS.MkdirAll(dir)
 	}
-	return s.lock(dir, filepath.Join(dir, "replica_"+turn.FoldName(s.o.Name)+".lock"))
+	return s.lock(dir, filepath.Join(dir, logPrefix+s.o.member()+".lock"))
 }
 
 // lock makes and locks a directory, if it is not the store's already. Where the

@@ -11,6 +11,13 @@ import (
 	"github.com/papo-chat/papo/internal/turn"
 )
 
+// theCheckpoint is the one in use just now, nil if there is none.
+func (s *Store) theCheckpoint() *checkpoint {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.checkpoint
+}
+
 // findCheckpoint opens the checkpoint, if one is asked for. One that is damaged,
 // or of another group while the replicas are of this one, is put aside. The error
 // matches ErrOtherGroup or ErrNewerCheckpoint.
@@ -101,21 +108,28 @@ func (s *Store) Behind() int {
 // Advance makes the checkpoint cover all that was appended until now, in one
 // transaction, and notes peers that were met; authors of turns it notes by
 // itself. It costs what is new. Append goes on meanwhile. After an error the
-// checkpoint is as before, and the next Advance has that much more to do.
+// checkpoint is as before, and the next Advance has that much more to do. An
+// error that matches ErrCheckpoint is a case for Repair.
 func (s *Store) Advance(peers []Peer) (Advanced, error) {
 	s.advancing.Lock()
 	defer s.advancing.Unlock()
 	if s.o.Checkpoint == "" {
 		return Advanced{}, nil
 	}
+	return s.advance(peers)
+}
+
+// advance is Advance for one who holds s.advancing.
+func (s *Store) advance(peers []Peer) (Advanced, error) {
 	s.mu.Lock()
-	if s.closed || s.checkpoint == nil {
+	c := s.checkpoint
+	if s.closed || c == nil {
 		closed := s.closed
 		s.mu.Unlock()
 		if closed {
 			return Advanced{}, ErrClosed
 		}
-		return Advanced{}, fmt.Errorf("%s: %w", s.o.Checkpoint, errNoCheckpoint)
+		return Advanced{}, fmt.Errorf("%s: %w", s.o.Checkpoint, ErrNoCheckpoint)
 	}
 	ts := s.fresh
 	s.fresh = nil
@@ -127,9 +141,7 @@ func (s *Store) Advance(peers []Peer) (Advanced, error) {
 	}
 	s.mu.Unlock()
 
-	n, err := s.checkpoint.advance(each(ts), cover{
-		logs: logs, peers: peers, member: turn.FoldName(s.o.Name), said: s.unsent.carried,
-	})
+	n, err := c.advance(each(ts), cover{logs: logs, peers: peers, member: s.o.member(), said: s.unsent.carried})
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
@@ -142,19 +154,64 @@ func (s *Store) Advance(peers []Peer) (Advanced, error) {
 	for _, t := range s.fresh {
 		s.inHand[t.ID()] = t // it may have been appended twice
 	}
-	return Advanced{Path: s.checkpoint.path, Turns: s.checkpoint.now().Turns, New: n}, nil
+	return Advanced{Path: c.path, Turns: c.now().Turns, New: n}, nil
 }
 
-var errNoCheckpoint = errors.New("there is no checkpoint: it could not be opened at the start")
+// remakeBatch is how many turns go into one transaction when a checkpoint is
+// made of the logs.
+const remakeBatch = 20_000
+
+// remakeCheckpoint puts the checkpoint aside and makes one of the logs. If that
+// fails half way, the next start sees that it lacks turns.
+func (s *Store) remakeCheckpoint(ctx context.Context) (aside string, err error) {
+	s.advancing.Lock()
+	defer s.advancing.Unlock()
+	peers := s.theCheckpoint().now().peers()
+	s.mu.Lock()
+	_ = s.checkpoint.close() // it is damaged
+	aside, err = checkpointAside(s.o.Checkpoint, damagedSuffix)
+	var c *checkpoint
+	if err == nil {
+		c, err = openCheckpoint(s.o.Checkpoint, s.o.Group, s.o.Parse, true)
+	}
+	s.checkpoint = c
+	s.mu.Unlock()
+	if err != nil {
+		return aside, err
+	}
+
+	u := newUnion(s.o.Group, s.o.Parse)
+	u.trust = true
+	paths, ends, _ := s.ends()
+	compare(s.o.FS, paths, ends, u)
+	src := s.newSource(u)
+	defer src.close()
+	all := u.all()
+	for len(all) > 0 && err == nil {
+		n := min(len(all), remakeBatch)
+		_, err = c.advance(src.turns(all[:n]), cover{peers: peers, member: s.o.member()})
+		all = all[n:]
+		err = errors.Join(err, ctx.Err())
+	}
+	if err == nil {
+		_, err = s.advance(nil)
+	}
+	return aside, err
+}
+
+// ErrNoCheckpoint says that there is no checkpoint, or that it could not be opened
+// at the start.
+var ErrNoCheckpoint = errors.New("there is no checkpoint in use")
 
 // Items goes through the places in the order of all turns of the checkpoint, as
 // it is now. What it lacks are Restored.New and what was appended since; of
 // these it may have some. 100,000 take some 60 ms.
 func (s *Store) Items(ctx context.Context, yield func(turn.Item) bool) error {
-	if s.checkpoint == nil {
+	c := s.theCheckpoint()
+	if c == nil {
 		return nil
 	}
-	return s.checkpoint.items(ctx, yield)
+	return c.items(ctx, yield)
 }
 
 // Get gives turns that are stored, in the order asked for; nil stands for one
@@ -165,15 +222,16 @@ func (s *Store) Get(ids []turn.ID) ([]*turn.Signed, error) {
 	for i, id := range ids {
 		ts[i] = s.inHand[id]
 	}
+	c := s.checkpoint
 	s.mu.Unlock()
-	if s.checkpoint == nil {
+	if c == nil {
 		return ts, nil
 	}
 	for i, id := range ids {
 		if ts[i] != nil {
 			continue
 		}
-		t, err := s.checkpoint.get(id)
+		t, err := c.get(id)
 		if err != nil {
 			return nil, err
 		}

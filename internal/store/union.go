@@ -15,6 +15,7 @@ type union struct {
 	group  turn.GroupID
 	verify func(turn.GroupID, []byte) (*turn.Signed, error)
 	trust  bool // a right checksum is enough: see parse
+	ours   bool // the log being read has a header of this group
 	keep   bool // the turns themselves are kept
 
 	index  map[turn.ID]int32
@@ -56,11 +57,11 @@ func newUnion(group turn.GroupID, verify func(turn.GroupID, []byte) (*turn.Signe
 }
 
 // parse reads a signed turn. It verifies the signature, unless the line's
-// checksum is right and either the union trusts that or the checkpoint has the
-// turn: its id proves all but the signature, and the checksum that nothing
+// checksum is right, the log says that it is of this group, and either the union
+// trusts that or the checkpoint has the turn: its id proves all but the signature, and the checksum that nothing
 // happened to that.
 func (u *union) parse(raw []byte, checksum bool) (*turn.Signed, error) {
-	if !u.trust && u.known == 0 {
+	if !u.ours || !u.trust && u.known == 0 {
 		return u.verify(u.group, raw)
 	}
 	s, err := turn.ParseTrusted(u.group, raw)
