@@ -1,0 +1,272 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/papo-chat/papo/internal/turn"
+)
+
+// Filter chooses turns of the record. The zero value chooses all that are shown:
+// those that break no rule and are within reach. What is pending, for a parent
+// that is missing, is among them, and so is what needs a newer papo.
+type Filter struct {
+	Words string     // all of these, whatever their case and accents: see Find
+	Name  string     // of the author, in upper or lower case
+	Key   *turn.Key  // of the author
+	Since time.Time  // told at this time or later, by the author's clock; zero: ever
+	Until time.Time  // told before this time; zero: ever
+	After *turn.Item // comes after this place in the order
+
+	// Before: comes before this place in the order.
+	Before *turn.Item
+
+	// Limit is the most turns that are given, 0 for MaxPage: the last ones of the
+	// order, or, with First, the first.
+	Limit int
+	First bool
+}
+
+// MaxPage bounds the turns of one page.
+const MaxPage = 10_000
+
+// ErrNoWords says that what was to be searched for has no letter and no digit.
+var ErrNoWords = errors.New("there is no word to search for: give letters or digits")
+
+// where makes the condition of a query, and what it is about.
+func (f *Filter) where(top uint64, peers []Peer) (from, where string, args []any, err error) {
+	from, where = "turns", "turns.stamp <= ? AND turns.state <> ?"
+	args = []any{int64(top), int(turn.Invalid)}
+	and := func(condition string, values ...any) {
+		where += " AND " + condition
+		args = append(args, values...)
+	}
+	if f.Words != "" {
+		match, err := ftsQuery(f.Words)
+		if err != nil {
+			return "", "", nil, err
+		}
+		from = "words JOIN turns ON turns.n = words.rowid"
+		and("words MATCH ?", match)
+	}
+	if f.Name != "" {
+		names := []any{f.Name}
+		for _, p := range peers {
+			if p.Name != f.Name && strings.EqualFold(p.Name, f.Name) {
+				names = append(names, p.Name)
+			}
+		}
+		and("turns.name IN (?"+strings.Repeat(", ?", len(names)-1)+")", names...)
+	}
+	if f.Key != nil {
+		and("turns.author = ?", f.Key[:])
+	}
+	if !f.Since.IsZero() {
+		and("turns.time >= ?", f.Since.UnixMilli())
+	}
+	if !f.Until.IsZero() {
+		and("turns.time < ?", f.Until.UnixMilli())
+	}
+	if a := f.After; a != nil {
+		and("(turns.stamp, turns.id) > (?, ?)", int64(a.Stamp), a.ID[:])
+	}
+	if b := f.Before; b != nil {
+		and("(turns.stamp, turns.id) < (?, ?)", int64(b.Stamp), b.ID[:])
+	}
+	return from, where, args, nil
+}
+
+// ftsQuery makes a full-text query of what a person typed. Nothing in it can be a
+// fault of syntax.
+func ftsQuery(typed string) (string, error) {
+	var terms []string
+	for i, part := range strings.Split(typed, `"`) {
+		phrases := strings.Fields(part)
+		if i%2 == 1 {
+			phrases = []string{part}
+		}
+		for _, p := range phrases {
+			if !strings.ContainsFunc(p, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.Is(unicode.Co, r) }) {
+				continue // it has no token
+			}
+			term := `"` + strings.ReplaceAll(strings.TrimRight(p, "*"), "\x00", " ") + `"`
+			if i%2 == 0 && strings.HasSuffix(p, "*") {
+				term += "*"
+			}
+			terms = append(terms, term)
+		}
+	}
+	if len(terms) == 0 {
+		return "", fmt.Errorf("%q: %w", typed, ErrNoWords)
+	}
+	return strings.Join(terms, " AND "), nil
+}
+
+// page gives the turns that a filter chooses, in the order.
+func (c *checkpoint) page(ctx context.Context, f Filter, top uint64) ([]*turn.Signed, error) {
+	from, where, args, err := f.where(top, c.now().peers())
+	if err != nil {
+		return nil, err
+	}
+	direction := " DESC"
+	if f.First {
+		direction = ""
+	}
+	query := fmt.Sprintf("SELECT turns.id, turns.signed, turns.state, turns.crc FROM %s WHERE %s ORDER BY turns.stamp%[3]s, turns.id%[3]s LIMIT ?",
+		from, where, direction)
+	ts, err := c.query(ctx, query, append(args, f.limit())...)
+	if !f.First {
+		slices.Reverse(ts)
+	}
+	return ts, err
+}
+
+func (f *Filter) limit() int {
+	if f.Limit <= 0 || f.Limit > MaxPage {
+		return MaxPage
+	}
+	return f.Limit
+}
+
+// pages gives what a filter chooses of several checkpoints, some of which may be
+// nil.
+func pages(ctx context.Context, f Filter, top uint64, of ...*checkpoint) ([]*turn.Signed, error) {
+	var all []*turn.Signed
+	for _, c := range of {
+		if c == nil {
+			continue
+		}
+		ts, err := c.page(ctx, f, top)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, ts...)
+	}
+	slices.SortStableFunc(all, func(a, b *turn.Signed) int { return a.Item().Compare(b.Item()) })
+	all = slices.CompactFunc(all, func(a, b *turn.Signed) bool { return a.ID() == b.ID() })
+	if n := len(all) - f.limit(); n > 0 {
+		if f.First {
+			return all[:f.limit()], nil
+		}
+		return all[n:], nil
+	}
+	return all, nil
+}
+
+// inMemory makes a checkpoint in memory of turns that base, which may be nil,
+// does not have.
+func inMemory(g turn.GroupID, base *checkpoint, ts []*turn.Signed) (*checkpoint, error) {
+	c, err := openCheckpoint("", g, turn.Parse, true)
+	if err != nil {
+		return nil, err
+	}
+	c.base = base
+	if _, err := c.advance(each(ts), cover{}); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
+}
+
+// Find gives the turns that a filter chooses, in the order, of all that was
+// appended until now. Of words, all must be there, in any place and order;
+// "several words" in quotes, side by side; wor* is the beginning of a word. Case
+// and accents make no difference. It advances the checkpoint first. The error
+// matches ErrNoWords; ErrNoCheckpoint, and then Look can do the same from the
+// logs; or ErrCheckpoint, which is a case for Repair.
+func (s *Store) Find(ctx context.Context, f Filter) ([]*turn.Signed, error) {
+	_, behind := s.Advance(nil) // if it cannot, what it lacks is searched apart
+	s.mu.Lock()
+	c, fresh := s.checkpoint, slices.Clone(s.fresh)
+	s.mu.Unlock()
+	if c == nil {
+		return nil, ErrNoCheckpoint
+	}
+	slices.SortFunc(fresh, func(a, b *turn.Signed) int { return a.Item().Compare(b.Item()) })
+	top, err := s.reach(fresh)
+	if err != nil {
+		return nil, err
+	}
+	var more *checkpoint
+	if behind != nil && len(fresh) > 0 {
+		if more, err = inMemory(s.o.Group, c, fresh); err != nil {
+			return nil, err
+		}
+		defer more.close() // it is in memory only
+	}
+	return pages(ctx, f, top, c, more)
+}
+
+// View is the record of a data directory as it was when Look read it.
+type View struct {
+	Restored *Restored // Replicas and Unsent are not set
+	Group    turn.GroupID
+
+	base, more *checkpoint
+}
+
+// Look opens the record of a data directory for reading, without its lock, also
+// while a chat writes it: the checkpoint, if it can be used, and what the logs
+// have behind it, else the logs, whose signatures are verified. Options are as for
+// the function Check; nothing is written. The error matches ErrNoRecord.
+func Look(o Options) (*View, error) {
+	if err := o.locate(); err != nil {
+		return nil, err
+	}
+	s := &Store{o: o}
+	dirs := o.dirs()
+	for i := range o.Replicas {
+		s.replicas = append(s.replicas, &replica{path: filepath.Join(dirs[i%len(dirs)], o.logName(i))})
+	}
+	none := make([]error, o.Replicas)
+	others := s.findOthers(dirs)
+	var f *found
+	var problem error
+	if o.Checkpoint != "" {
+		if s.checkpoint, problem = openCheckpoint(o.Checkpoint, o.Group, o.Parse, false); problem == nil {
+			f, problem = s.readTails(none, others)
+			if f == nil && problem == nil {
+				f, problem = s.readWhole(none, others)
+			}
+			if problem != nil {
+				_ = s.checkpoint.close() // it was only read
+			}
+		}
+	}
+	if f == nil || problem != nil {
+		s.checkpoint = nil
+		var err error
+		if f, err = s.readWhole(none, others); err != nil {
+			return nil, err
+		}
+	}
+	v := &View{Restored: f.res, Group: o.Group, base: s.checkpoint}
+	f.res.Checkpoint = CheckpointState{Path: o.Checkpoint, Problem: problem}
+	more, err := inMemory(o.Group, v.base, f.res.New)
+	if err != nil {
+		return nil, errors.Join(err, v.Close())
+	}
+	v.more = more
+	return v, nil
+}
+
+// Find is Store.Find for what was there.
+func (v *View) Find(ctx context.Context, f Filter) ([]*turn.Signed, error) {
+	return pages(ctx, f, v.Restored.MaxStamp, v.base, v.more)
+}
+
+// Close closes the files.
+func (v *View) Close() error {
+	var errs []error
+	for _, c := range []*checkpoint{v.base, v.more} {
+		if c != nil {
+			errs = append(errs, c.close())
+		}
+	}
+	return errors.Join(errs...)
+}
