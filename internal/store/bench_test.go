@@ -112,6 +112,7 @@ func BenchmarkCompare10000(b *testing.B) {
 // big is a directory with n turns in three logs and in the checkpoint, and what
 // making the checkpoint took.
 func big(b *testing.B, n int) (store.Options, time.Duration) {
+	store.Synchronous(true)
 	o := filled(b, n)
 	o.Parse = turn.ParseTrusted // the first start reads all
 	o.Checkpoint = filepath.Join(o.Dir, "checkpoint.db")

@@ -20,6 +20,7 @@ import (
 // withCheckpoint are options for logs on a disk in memory and a checkpoint in a
 // real folder.
 func withCheckpoint(t testing.TB, fsys store.FS) store.Options {
+	store.Synchronous(false) // the files are copied, not the disk
 	o := options(fsys)
 	o.Checkpoint = filepath.Join(t.TempDir(), "checkpoint.db")
 	o.Recent, o.Parse = 4, parseOnce

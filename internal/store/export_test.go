@@ -70,3 +70,12 @@ func (s *Store) SpoilCheckpoint(statement string) {
 		panic(err)
 	}
 }
+
+// Synchronous says whether transactions of checkpoints opened from now on are
+// durable.
+func Synchronous(on bool) {
+	synchronous = "off"
+	if on {
+		synchronous = "full"
+	}
+}

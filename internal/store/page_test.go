@@ -52,6 +52,7 @@ func TestFind(t *testing.T) {
 		"rack seven",                // 7
 	)
 	key := ts[0].Turn().Author
+	store.Synchronous(false)
 	at := func(i int) time.Time { return time.UnixMilli(ts[i].Turn().Time) }
 	item := func(i int) *turn.Item { it := ts[i].Item(); return &it }
 	for _, tt := range []struct {
