@@ -129,7 +129,7 @@ func TestCheckpointLikeHistory(t *testing.T) {
 		d := storetest.New()
 		o := withCheckpoint(t, d)
 		var said []*turn.Signed
-		s, r := open(t, o)
+		s, _ := open(t, o)
 		for len(ts) > 0 {
 			n := min(len(ts), 1+rnd.IntN(8))
 			s.Append(ts[:n])
@@ -141,6 +141,7 @@ func TestCheckpointLikeHistory(t *testing.T) {
 				}
 			case 1:
 				s.Close()
+				var r *store.Restored
 				s, r = open(t, o)
 				what := fmt.Sprint("seed ", seed, " after ", len(said))
 				isRestored(t, what, s, r, said, 4)
@@ -516,5 +517,19 @@ func TestSaidInCheckpoint(t *testing.T) {
 		if len(r.New) != 0 || len(r.Unsent) != 1 || r.Unsent[0].Text != "another" {
 			t.Fatalf("%d new turns, unsent: %v", len(r.New), r.Unsent)
 		}
+	}
+}
+
+// A turn that is gone with all that names it is found by the number and the sum.
+func TestCheckpointLacksTurn(t *testing.T) {
+	s, _ := open(t, withCheckpoint(t, storetest.New()))
+	s.Append(chain(t, group, 4))
+	s.Advance(nil)
+	if err := s.CheckCheckpoint(); err != nil {
+		t.Fatal(err)
+	}
+	s.SpoilCheckpoint("DELETE FROM turns WHERE n = 2; INSERT INTO words (words) VALUES ('rebuild')")
+	if err := s.CheckCheckpoint(); !errors.Is(err, store.ErrCheckpoint) {
+		t.Error(err)
 	}
 }
