@@ -20,7 +20,7 @@ import (
 // What happens to a replica while the store runs is found, told, and repaired to
 // the byte; what is appended meanwhile and later is there too.
 func TestRepairRunning(t *testing.T) {
-	all := chain(t, group, 8)
+	all := chain(t, group, 9)
 	ts, more := all[:6], all[6:]
 	foreign, _ := otherLog(t)
 	spoil := map[string]func(b []byte) []byte{
@@ -61,8 +61,13 @@ func TestRepairRunning(t *testing.T) {
 			if name == "gone" != errors.Is(l.Err, fs.ErrNotExist) || name == "another group's" != errors.Is(l.Err, store.ErrOtherGroup) {
 				t.Fatalf("%s: %v", name, l.Err)
 			}
-			between := false
+			between, opened := false, 0
 			h.onOpen = func(path string) {
+				if path == replica(2) {
+					if opened++; opened == 2 { // after the check: it is read with the turn
+						s.Append(more[2:])
+					}
+				}
 				if !between && path == replica(1)+".new" {
 					between = true
 					s.Append(more[:1])
@@ -78,8 +83,8 @@ func TestRepairRunning(t *testing.T) {
 					t.Fatalf("%s: %+v", name, l)
 				}
 			}
-			s.Append(more[1:])
-			if rep := s.Check(); !rep.Consistent() || rep.Turns != 8 {
+			s.Append(more[1:2])
+			if rep := s.Check(); !rep.Consistent() || rep.Turns != 9 {
 				t.Fatalf("%s: afterwards %+v", name, rep)
 			}
 			if body(t, d, 1) != body(t, d, 0) {
@@ -90,7 +95,7 @@ func TestRepairRunning(t *testing.T) {
 			}
 			s.Close()
 			s, r := open(t, o)
-			if r.Count != 8 || checkpoint && (r.Checkpoint.Behind || len(r.New) != 0) {
+			if r.Count != 9 || opened < 2 || checkpoint && (r.Checkpoint.Behind || len(r.New) != 0) {
 				t.Fatalf("%s: %d turns, %+v", name, r.Count, r.Checkpoint)
 			}
 			s.Close()
@@ -304,5 +309,26 @@ func TestRepairDirectory(t *testing.T) {
 	rep, err = store.Repair(t.Context(), dir)
 	if err != nil || !rep.Consistent() {
 		t.Fatalf("%+v %v", rep, err)
+	}
+}
+
+// An append that is under way while a directory is checked: what a replica lacks
+// is there a moment later.
+func TestCheckDuringAppend(t *testing.T) {
+	ts := chain(t, group, 3)
+	h := &hook{Disk: written(t, 3, ts)}
+	whole, _ := h.Get(replica(1))
+	h.Put(replica(1), disk1(h.Disk, 2))
+	opens := 0
+	h.onOpen = func(path string) {
+		if path == replica(1) {
+			if opens++; opens == 3 { // the first is for the header
+				h.Put(replica(1), whole)
+			}
+		}
+	}
+	rep, err := store.Check(store.Options{FS: h, Dir: dir})
+	if err != nil || !rep.Consistent() || opens != 3 {
+		t.Errorf("%+v, %d opens, %v", rep, opens, err)
 	}
 }
