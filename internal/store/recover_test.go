@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/papo-chat/papo/internal/store"
@@ -190,4 +191,56 @@ func copyFiles(t *testing.T, from, to string) {
 			t.Error(err)
 		}
 	}
+}
+
+// All that may happen beside each other does, while turns are appended; at the
+// end the record is whole, and the checkpoint has all of it.
+func TestConcurrentCheckpoint(t *testing.T) {
+	ts := chain(t, group, 200)
+	d := storetest.New()
+	o := withCheckpoint(t, d)
+	o.Parse = func(g turn.GroupID, b []byte) (*turn.Signed, error) { return turn.ParseTrusted(g, b) }
+	s, _ := open(t, o)
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	for i, f := range []func() error{
+		func() error { _, err := s.Advance(nil); return err },
+		func() error { _, err := s.Find(t.Context(), store.Filter{Words: "line"}); return err },
+		func() error { _, err := s.Get(ids(ts)); return err },
+		func() error { return s.Items(t.Context(), func(turn.Item) bool { return true }) },
+		func() error {
+			if rep := s.Repair(t.Context(), nil); !rep.Consistent() {
+				return fmt.Errorf("%+v", rep)
+			}
+			return nil
+		},
+		func() error { return s.SyncAll() },
+	} {
+		wg.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				if err := f(); err != nil {
+					t.Errorf("%d: %v", i, err)
+					return
+				}
+			}
+		})
+	}
+	for _, v := range ts {
+		if res := s.Append([]*turn.Signed{v}); res.Kept() != 3 {
+			t.Error(res.Replicas)
+		}
+	}
+	close(done)
+	wg.Wait()
+	if a, err := s.Advance(nil); err != nil || a.Turns != len(ts) {
+		t.Error(a, err)
+	}
+	s.Close()
+	s, r := open(t, o)
+	isRestored(t, "at the end", s, r, ts, 4)
 }
