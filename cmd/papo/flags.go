@@ -206,13 +206,7 @@ func (p *program) chatFlags(v *chatFlags) *flagSet {
 	})
 	f.place(&v.placeFlags)
 	f.list("interface", "IF", "want.interface", &v.interfaces)
-	f.check("replicas", strconv.Itoa(v.replicas), "N", w.T("want.count", words.D{"Min": 1, "Max": store.MaxReplicas}), func(s string) error {
-		if len(s) != 1 || s[0] < '1' || s[0] > '0'+store.MaxReplicas {
-			return errWant
-		}
-		v.replicas = int(s[0] - '0')
-		return nil
-	})
+	f.count("replicas", &v.replicas)
 	f.list("replica-dir", "DIR", "want.directory", &v.dirs)
 	f.check("reconcile-every", v.reconcile.String(), "D", w.T("want.duration"), func(s string) (err error) {
 		v.reconcile, err = positive(s)
@@ -251,6 +245,18 @@ func (f *flagSet) oneOf(name string, to *string, values ...string) {
 			return errWant
 		}
 		*to = s
+		return nil
+	})
+}
+
+// count adds the flag that says how many replicas there are.
+func (f *flagSet) count(name string, to *int) {
+	want := f.p.words.T("want.count", words.D{"Min": 1, "Max": store.MaxReplicas})
+	f.check(name, strconv.Itoa(*to), "N", want, func(s string) error {
+		if len(s) != 1 || s[0] < '1' || s[0] > '0'+store.MaxReplicas {
+			return errWant
+		}
+		*to = int(s[0] - '0')
 		return nil
 	})
 }

@@ -2,6 +2,7 @@
 //
 //	papo NAME [flags]      chat (the same as papo chat NAME)
 //	papo history           print the record of a data directory, without the network
+//	papo replicas          check or repair the replicas of a record, without the network
 //	papo id                print this member's key fingerprint
 //
 // papo --help tells the rest, in English or Brazilian Portuguese.
@@ -55,6 +56,8 @@ func (p *program) run(args []string) int {
 		return p.chat(args[1:])
 	case "history":
 		return p.history(args[1:])
+	case "replicas":
+		return p.replicasOf(args[1:])
 	case "id":
 		return p.id(args[1:])
 	}
@@ -108,6 +111,7 @@ func (p *program) help(w io.Writer) {
 	for _, row := range [][2]string{
 		{"papo " + t("cli.name") + " [" + t("cli.options") + "]", t("cli.chat")},
 		{"papo history " + t("cli.name") + " [" + t("cli.options") + "]", t("cli.history")},
+		{"papo replicas check|repair " + t("cli.name"), t("cli.replicas")},
 		{"papo id " + t("cli.name") + " [" + t("cli.options") + "]", t("cli.id")},
 	} {
 		fmt.Fprintf(w, "  %-30s %s\n", row[0], row[1])
@@ -115,7 +119,7 @@ func (p *program) help(w io.Writer) {
 	for _, c := range []struct {
 		name string
 		set  *flagSet
-	}{{"chat", p.chatFlags(&chatFlags{})}, {"history", p.historyFlags(&historyFlags{})}, {"id", p.idFlags(&placeFlags{})}} {
+	}{{"chat", p.chatFlags(&chatFlags{})}, {"history", p.historyFlags(&historyFlags{})}, {"replicas", p.replicasFlags(&replicasFlags{})}, {"id", p.idFlags(&placeFlags{})}} {
 		fmt.Fprintf(w, "\n%s\n%s", t("cli.flags", words.D{"Command": "papo " + c.name}), c.set.FlagUsages())
 	}
 	fmt.Fprintln(w)

@@ -168,6 +168,12 @@ func (n *Node) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	quit := ctx.Done()
+	every := make(<-chan time.Time) // never
+	if n.cfg.ReconcileEvery > 0 {
+		ticker := time.NewTicker(n.cfg.ReconcileEvery)
+		defer ticker.Stop()
+		every = ticker.C
+	}
 	for !n.core.Exited() {
 		n.perform()
 		if n.core.Exited() {
@@ -183,6 +189,8 @@ func (n *Node) Run(ctx context.Context) error {
 			n.tellFailed(n.cfg.Clock.Now(), text)
 		case <-timer.C:
 			n.core.Tick(n.cfg.Clock.Now())
+		case <-every:
+			n.compareSilently()
 		case <-quit:
 			quit = nil
 			n.core.End(n.cfg.Clock.Now(), 0)
@@ -428,33 +436,4 @@ func (n *Node) do(now peer.Now, i int, cmd ui.Command) {
 	default:
 		n.core.Refuse(now, i, cmd.Name, peer.CodeUnknown)
 	}
-}
-
-// compare is /sync: the replicas with each other, beside the loop, then the
-// record with the members'.
-func (n *Node) compare(now peer.Now, i int) {
-	if n.reports {
-		n.core.Refuse(now, i, "sync", peer.CodeSyncRunning)
-		return
-	}
-	n.reports = true
-	go func() {
-		reports, turns := n.cfg.Store.Compare()
-		n.order(func(now peer.Now) {
-			n.reports = false
-			n.core.Tell(now, localReport(now, reports, turns, n.core.History().Fingerprint()))
-			n.core.Reconcile(now, i)
-		})
-	}()
-}
-
-func localReport(now peer.Now, reports []store.ReplicaReport, turns int, fingerprint [32]byte) peer.Reconciled {
-	e := peer.Reconciled{At: peer.At(now.Boot), Scope: "local", Consistent: true, Turns: turns, Fingerprint: fingerprint}
-	for _, r := range reports {
-		e.Consistent = e.Consistent && r.Consistent()
-		e.Replicas = append(e.Replicas, peer.ReplicaReport{
-			Path: r.Path, Turns: r.Turns, Missing: r.Missing, Damaged: len(r.Damaged) + r.MoreDamaged,
-		})
-	}
-	return e
 }

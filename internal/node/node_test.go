@@ -41,6 +41,11 @@ type person struct {
 
 func start(t testing.TB, name, dir string, key *seal.Key, transport Transport) *person {
 	t.Helper()
+	return startEvery(t, name, dir, key, transport, 2*time.Minute)
+}
+
+func startEvery(t testing.TB, name, dir string, key *seal.Key, transport Transport, every time.Duration) *person {
+	t.Helper()
 	disk, found, err := store.Open(store.Options{Dir: dir, Name: name, Group: turn.GroupID(key.GroupID())})
 	if err != nil {
 		t.Fatal(err)
@@ -54,7 +59,7 @@ func start(t testing.TB, name, dir string, key *seal.Key, transport Transport) *
 	p.node = New(Config{
 		Name: name, Private: identity.Private(), Key: key, Address: "224.1.1.1:5007", Room: "papo",
 		Store: disk, Restored: found, Transport: transport, Clock: SystemClock(),
-		Rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), ReconcileEvery: 2 * time.Minute,
+		Rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), ReconcileEvery: every,
 	})
 	go func() {
 		err := p.node.Run(context.Background())

@@ -1,0 +1,69 @@
+package node
+
+import (
+	"context"
+
+	"github.com/papo-chat/papo/internal/peer"
+	"github.com/papo-chat/papo/internal/store"
+)
+
+// compare is /sync: the replicas with each other, then the record with the
+// members'.
+func (n *Node) compare(now peer.Now, i int) {
+	if n.reports {
+		n.core.Refuse(now, i, "sync", peer.CodeSyncRunning)
+		return
+	}
+	n.mend(func(now peer.Now, r *store.Report) {
+		n.core.Tell(now, LocalReport(peer.At(now.Boot), r, n.core.History().Fingerprint()))
+		n.core.Reconcile(now, i)
+	})
+}
+
+// compareSilently compares the replicas with each other, as /sync does, and tells
+// only what was amiss. The core compares with members at times of its own.
+func (n *Node) compareSilently() {
+	if n.reports {
+		return // one is under way
+	}
+	n.mend(func(now peer.Now, r *store.Report) {
+		if !r.Consistent() {
+			n.core.Tell(now, LocalReport(peer.At(now.Boot), r, n.core.History().Fingerprint()))
+		}
+	})
+}
+
+// mend compares the replicas and mends them, beside the loop, and has the loop do
+// then with what was found.
+func (n *Node) mend(then func(peer.Now, *store.Report)) {
+	n.reports = true
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		defer cancel()
+		go func() { // the end of the chat ends it
+			select {
+			case <-n.done:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+		r := n.cfg.Store.Repair(ctx, nil)
+		n.order(func(now peer.Now) {
+			n.reports = false
+			then(now, r)
+		})
+	}()
+}
+
+// LocalReport is a report of the store as the event that tells it.
+func LocalReport(at peer.At, r *store.Report, fingerprint [32]byte) peer.Reconciled {
+	e := peer.Reconciled{At: at, Scope: "local", Consistent: r.Healthy(), Turns: r.Turns, Fingerprint: fingerprint}
+	for _, rep := range r.Replicas {
+		out := peer.ReplicaReport{Path: rep.Path, Turns: rep.Turns, Missing: rep.Missing, Damaged: len(rep.Damaged) + rep.MoreDamaged}
+		if rep.Repaired {
+			out.Repaired = max(rep.Missing, out.Damaged)
+		}
+		e.Replicas = append(e.Replicas, out)
+	}
+	return e
+}
