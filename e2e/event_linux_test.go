@@ -19,6 +19,7 @@ type event struct {
 	Interfaces  []string `json:"interfaces"`
 	Code        any      `json:"code"` // a number in exit, else a word
 	Turns       int      `json:"turns"`
+	Repaired    []string `json:"repaired"`
 	Unsent      int      `json:"unsent"`
 	N           int      `json:"n"`
 	Count       int      `json:"count"`

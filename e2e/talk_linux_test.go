@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 )
@@ -91,7 +90,6 @@ func (l *lab) saidAll(procs ...*process) {
 
 // converge waits until each process has said all its lines, finds by /sync that its replicas
 // and the members are equal, with the same fingerprint as all others, and shows all turns.
-// The replicas of a member that was killed may differ, as checkReplicas says.
 func (l *lab) converge(procs ...*process) {
 	l.t.Helper()
 	l.saidAll(procs...)
@@ -135,8 +133,7 @@ func (l *lab) different(procs []*process) (different []*process) {
 	}
 	for _, p := range procs {
 		local, group := p.compared["local"], p.compared["group"]
-		killed := slices.ContainsFunc(l.runs(p.name), func(o *process) bool { return o.left != nil })
-		if !local.Consistent && !killed || !group.Consistent || local.Turns != full.Turns || group.Fingerprint != full.Fingerprint {
+		if !local.Consistent || !group.Consistent || local.Turns != full.Turns || group.Fingerprint != full.Fingerprint {
 			different = append(different, p)
 		}
 	}
