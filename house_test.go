@@ -31,6 +31,7 @@ var house = map[string][]string{
 	"internal/peer":                    {"floor", "internal/member", "internal/reconcile", "internal/seal", "internal/turn", "internal/wire"},
 	"internal/store":                   {"internal/reconcile", "internal/turn"},
 	"internal/store/storetest":         {"internal/store"},
+	"internal/record":                  {"internal/turn"},
 	"internal/ui":                      {"internal/peer", "internal/turn", "internal/ui/words"},
 	"internal/ui/words":                {},
 	"internal/ui/plain":                {"floor", "internal/peer", "internal/turn", "internal/ui", "internal/ui/words"},

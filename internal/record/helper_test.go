@@ -1,0 +1,147 @@
+package record_test
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+
+	"github.com/papo-chat/papo/internal/record"
+	"github.com/papo-chat/papo/internal/turn"
+)
+
+var (
+	group   = turn.GroupID(sha256.Sum256([]byte("a group")))
+	created = time.Date(2026, 1, 3, 8, 0, 0, 123456789, time.UTC)
+)
+
+func key(name string) ed25519.PrivateKey {
+	seed := sha256.Sum256([]byte(name))
+	return ed25519.NewKeyFromSeed(seed[:])
+}
+
+// say signs a turn of one line by the key of that name, after these turns.
+func say(t testing.TB, name string, stamp uint64, text string, parents ...*turn.Signed) *turn.Signed {
+	t.Helper()
+	var ids []turn.ID
+	for _, p := range parents {
+		ids = append(ids, p.ID())
+	}
+	return sign(t, name, turn.Turn{Stamp: stamp, Parents: ids, Texts: []string{text}})
+}
+
+func sign(t testing.TB, name string, d turn.Turn) *turn.Signed {
+	t.Helper()
+	d.Name, d.Time = name, time.Date(2026, 1, 2, 15, 4, 5, 678e6, time.UTC).UnixMilli()+int64(d.Stamp%1e6)*1000
+	slices.SortFunc(d.Parents, func(a, b turn.ID) int { return bytes.Compare(a[:], b[:]) })
+	for i := range d.Texts {
+		d.LineIDs = append(d.LineIDs, turn.LineID{byte(d.Stamp), byte(i)})
+	}
+	s, err := turn.Sign(group, d, key(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// newer signs a turn of a kind that is not known yet.
+func newer(t testing.TB, name string, stamp uint64, parents ...turn.ID) *turn.Signed {
+	t.Helper()
+	mode, err := cbor.CoreDetEncOptions().EncMode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := key(name)
+	if parents == nil {
+		parents = []turn.ID{}
+	}
+	array, err := mode.Marshal([]any{1, turn.Key(k.Public().(ed25519.PublicKey)), name, stamp, parents, 1000, 77, "a picture"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := sha256.Sum256(slices.Concat([]byte("papo turn v1"), group[:], array))
+	s, err := turn.Parse(group, append(array, ed25519.Sign(k, id[:])...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// talk is a small record: two authors, a fork and its merge, and texts with all
+// that must be escaped.
+func talk(t testing.TB) []*turn.Signed {
+	a := say(t, "ana", 1, "hello")
+	b := say(t, "João", 2, `a "quoted" \ and <b>é`, a)
+	c := say(t, "ana", 2, "at the same time\n\tindented \u2028 line", a)
+	d := sign(t, "ana", turn.Turn{Stamp: 3, Parents: []turn.ID{b.ID(), c.ID()}, Texts: []string{"one", "two"}})
+	return inOrder(a, b, c, d)
+}
+
+func inOrder(ts ...*turn.Signed) []*turn.Signed {
+	slices.SortFunc(ts, func(a, b *turn.Signed) int { return a.Item().Compare(b.Item()) })
+	return ts
+}
+
+func write(t testing.TB, ts []*turn.Signed) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if _, err := record.Write(&b, group, ts, created); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func verify(t testing.TB, file []byte) *record.Report {
+	t.Helper()
+	r, err := record.Verify(bytes.NewReader(file), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// reseal writes the end of a file anew, as who wants to deceive would.
+func reseal(file []byte) []byte {
+	i := bytes.LastIndexByte(file[:len(file)-1], '\n') + 1
+	body := file[:i]
+	turns := bytes.Count(body, []byte("\n")) - 1
+	return fmt.Appendf(slices.Clone(body), "{\"papo-record-end\":1,\"turns\":%d,\"sha256\":\"%x\"}\n", turns, sha256.Sum256(body))
+}
+
+// edit changes the lines of a file; a line is without its newline.
+func edit(file []byte, change func(lines []string) []string) []byte {
+	lines := strings.Split(strings.TrimSuffix(string(file), "\n"), "\n")
+	return []byte(strings.Join(change(lines), "\n") + "\n")
+}
+
+// replace changes one line.
+func replace(file []byte, line int, before, after string) []byte {
+	return edit(file, func(lines []string) []string {
+		changed := strings.Replace(lines[line-1], before, after, 1)
+		if changed == lines[line-1] {
+			panic("nothing was replaced: " + before)
+		}
+		lines[line-1] = changed
+		return lines
+	})
+}
+
+// resigned puts other signed bytes into one line.
+func resigned(file []byte, line int, change func([]byte) []byte) []byte {
+	return edit(file, func(lines []string) []string {
+		before, encoded, _ := strings.Cut(lines[line-1], `"signed":"`)
+		b, err := base64.RawURLEncoding.DecodeString(strings.TrimSuffix(encoded, `"}`))
+		if err != nil {
+			panic(err)
+		}
+		lines[line-1] = before + `"signed":"` + base64.RawURLEncoding.EncodeToString(change(b)) + `"}`
+		return lines
+	})
+}
