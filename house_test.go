@@ -36,12 +36,13 @@ var house = map[string][]string{
 	"internal/ui/words":                {},
 	"internal/ui/plain":                {"floor", "internal/peer", "internal/turn", "internal/ui", "internal/ui/words"},
 	"internal/ui/line":                 {"internal/peer", "internal/turn", "internal/ui", "internal/ui/words"},
+	"internal/ui/report":               {"internal/peer", "internal/turn", "internal/ui/words"},
 	"internal/node":                    {"internal/peer", "internal/seal", "internal/store", "internal/turn", "internal/ui"},
 	"internal/ui/uitest":               {"floor", "internal/peer", "internal/turn", "internal/ui"},
 	"e2e":                              {},
 	"cmd/papo": {
-		"internal/node", "internal/peer", "internal/seal", "internal/store", "internal/transport/udp", "internal/turn",
-		"internal/ui", "internal/ui/line", "internal/ui/plain", "internal/ui/words",
+		"internal/node", "internal/peer", "internal/record", "internal/seal", "internal/store", "internal/transport/udp", "internal/turn",
+		"internal/ui", "internal/ui/line", "internal/ui/plain", "internal/ui/report", "internal/ui/words",
 	},
 }
 

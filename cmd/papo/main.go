@@ -3,6 +3,8 @@
 //	papo NAME [flags]      chat (the same as papo chat NAME)
 //	papo history           print the record of a data directory, without the network
 //	papo replicas          check or repair the replicas of a record, without the network
+//	papo export, import    write the record as one file with all signatures, and read one
+//	papo verify            check such a file, with nothing else at hand
 //	papo id                print this member's key fingerprint
 //
 // papo --help tells the rest, in English or Brazilian Portuguese.
@@ -56,6 +58,12 @@ func (p *program) run(args []string) int {
 		return p.chat(args[1:])
 	case "history":
 		return p.history(args[1:])
+	case "export":
+		return p.export(args[1:])
+	case "verify":
+		return p.verify(args[1:])
+	case "import":
+		return p.importFile(args[1:])
 	case "replicas":
 		return p.replicasOf(args[1:])
 	case "id":
@@ -112,14 +120,20 @@ func (p *program) help(w io.Writer) {
 		{"papo " + t("cli.name") + " [" + t("cli.options") + "]", t("cli.chat")},
 		{"papo history " + t("cli.name") + " [" + t("cli.options") + "]", t("cli.history")},
 		{"papo replicas check|repair " + t("cli.name"), t("cli.replicas")},
+		{"papo export " + t("cli.name") + " " + t("cli.file") + " [" + t("cli.options") + "]", t("cli.export")},
+		{"papo verify " + t("cli.file") + " [" + t("cli.options") + "]", t("cli.verify")},
+		{"papo import " + t("cli.name") + " " + t("cli.file") + " [" + t("cli.options") + "]", t("cli.import")},
 		{"papo id " + t("cli.name") + " [" + t("cli.options") + "]", t("cli.id")},
 	} {
-		fmt.Fprintf(w, "  %-30s %s\n", row[0], row[1])
+		fmt.Fprintf(w, "  %-35s %s\n", row[0], row[1])
 	}
 	for _, c := range []struct {
 		name string
 		set  *flagSet
-	}{{"chat", p.chatFlags(&chatFlags{})}, {"history", p.historyFlags(&historyFlags{})}, {"replicas", p.replicasFlags(&replicasFlags{})}, {"id", p.idFlags(&placeFlags{})}} {
+	}{{"chat", p.chatFlags(&chatFlags{})}, {"history", p.historyFlags(&historyFlags{})},
+		{"export", p.fileFlags("export", &fileFlags{})}, {"verify", p.verifyFlags(&verifyFlags{})},
+		{"import", p.fileFlags("import", &fileFlags{})}, {"replicas", p.replicasFlags(&replicasFlags{})}, {"id", p.idFlags(&placeFlags{})},
+	} {
 		fmt.Fprintf(w, "\n%s\n%s", t("cli.flags", words.D{"Command": "papo " + c.name}), c.set.FlagUsages())
 	}
 	fmt.Fprintln(w)

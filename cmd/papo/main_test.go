@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,6 +23,10 @@ func TestMain(m *testing.M) {
 // script in an empty home directory and on a loopback group of its own.
 func TestScripts(t *testing.T) {
 	lo := transporttest.Loopback(t).Name
+	talk, err := filepath.Abs("../../internal/record/testdata/talk.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
@@ -31,6 +37,8 @@ func TestScripts(t *testing.T) {
 			e.Setenv("GROUP", fmt.Sprintf("--group=224.1.1.1:%d", port))
 			e.Setenv("XDG_DATA_HOME", e.WorkDir+"/share")
 			e.Setenv("LANG", "en_US.UTF-8")
+			e.Setenv("TZ", "UTC")
+			e.Setenv("TALK", talk)
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {
@@ -39,7 +47,7 @@ func TestScripts(t *testing.T) {
 			}
 			return false, fmt.Errorf("unknown condition %s", cond)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"take-port": takePort, "wait-for": waitFor},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"take-port": takePort, "wait-for": waitFor, "replace": replace},
 	})
 }
 
@@ -51,6 +59,19 @@ func takePort(ts *testscript.TestScript, neg bool, args []string) {
 	c, err := net.ListenPacket("udp4", ":"+args[0])
 	ts.Check(err)
 	ts.Defer(func() { c.Close() })
+}
+
+// replace changes the first place of a file that has a text.
+func replace(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: replace FILE BEFORE AFTER")
+	}
+	before := ts.ReadFile(args[0])
+	after := strings.Replace(before, args[1], args[2], 1)
+	if after == before {
+		ts.Fatalf("%s has no %q", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(after), 0o600))
 }
 
 // waitFor waits until a file is there.

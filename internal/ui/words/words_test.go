@@ -122,6 +122,25 @@ func TestEveryCodeHasWords(t *testing.T) {
 	}
 }
 
+// Every fault of a record file has words, and no words are for one that is gone.
+func TestEveryFaultHasWords(t *testing.T) {
+	codes, err := uitest.Consts("../../record/fault.go", "FaultCode")
+	if err != nil {
+		t.Fatal(err)
+	}
+	en := catalogue(t, words.English)
+	for _, code := range codes {
+		if en["verify.fault."+code] == nil {
+			t.Errorf("no words for the fault %s", code)
+		}
+	}
+	for key := range en {
+		if code, ok := strings.CutPrefix(key, "verify.fault."); ok && !slices.Contains(codes, code) {
+			t.Errorf("%s: there is no such fault", key)
+		}
+	}
+}
+
 // use is how the program uses the catalogue.
 type use struct {
 	keys     map[string]bool   // string constants that are a key
