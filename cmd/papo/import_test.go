@@ -43,11 +43,13 @@ func imported(t *testing.T, d *storetest.Disk, turns []*turn.Signed, fault func(
 	return code, string(told), stderr.String()
 }
 
-func TestImportOnFailingDisks(t *testing.T) {
+// chain makes turns of one text, each after the one before it.
+func chain(t *testing.T, n int, text string) []*turn.Signed {
+	t.Helper()
 	seed := make([]byte, ed25519.SeedSize)
 	var turns []*turn.Signed
-	for i := range 600 {
-		d := turn.Turn{Name: "bia", Stamp: uint64(i + 1), LineIDs: []turn.LineID{{byte(i)}}, Texts: []string{"hello"}}
+	for i := range n {
+		d := turn.Turn{Name: "bia", Stamp: uint64(i + 1), LineIDs: []turn.LineID{{byte(i)}}, Texts: []string{text}}
 		if i > 0 {
 			d.Parents = []turn.ID{turns[i-1].ID()}
 		}
@@ -57,6 +59,24 @@ func TestImportOnFailingDisks(t *testing.T) {
 		}
 		turns = append(turns, s)
 	}
+	return turns
+}
+
+// Long turns go into smaller batches.
+func TestImportBatchesAreBounded(t *testing.T) {
+	most := 0
+	code, out, _ := imported(t, storetest.New(), chain(t, 200, strings.Repeat("x", turn.MaxLine)), func(op storetest.Op) storetest.Fault {
+		most = max(most, op.Size)
+		return storetest.Fault{}
+	})
+	// A line has the text twice, once of it in base64.
+	if code != exitOK || most == 0 || most > 3*importBytes {
+		t.Errorf("exit %d, %q, writes of up to %d bytes", code, out, most)
+	}
+}
+
+func TestImportOnFailingDisks(t *testing.T) {
+	turns := chain(t, 600, "hello")
 	full := errors.New("no space left")
 	fail := func(kind storetest.Kind, name string) func(storetest.Op) storetest.Fault {
 		return func(op storetest.Op) storetest.Fault {
@@ -66,7 +86,7 @@ func TestImportOnFailingDisks(t *testing.T) {
 			return storetest.Fault{}
 		}
 	}
-	writes := 0
+	writes, failed := 0, false
 	for _, c := range []struct {
 		name  string
 		fault func(storetest.Op) storetest.Fault
@@ -82,6 +102,13 @@ func TestImportOnFailingDisks(t *testing.T) {
 			return storetest.Fault{}
 		}, exitOK, "600 turns of 600 were new, and are in 3 replicas now.\n", nil, []int{600, 600, 600}},
 		{"one replica is full", fail(storetest.OpWrite, "_1.log"), exitOK, "in 2 replicas now.\n", []string{"_1.log did not take all of it: "}, []int{600, 0, 600}},
+		{"one replica fails once", func(op storetest.Op) storetest.Fault {
+			if op.Kind == storetest.OpWrite && strings.HasSuffix(op.Path, "_1.log") && !failed {
+				failed = true
+				return storetest.Fault{Err: full}
+			}
+			return storetest.Fault{}
+		}, exitOK, "in 2 replicas now.\n", []string{"_1.log did not take all of it: "}, nil},
 		{"all are full", fail(storetest.OpWrite, ".log"), exitFailure, "", []string{"No replica takes turns any more", "no space left"}, nil},
 		{"nothing can be made durable", fail(storetest.OpSync, "replica"), exitFailure, "", []string{"may not outlast a power cut"}, nil},
 	} {
