@@ -40,8 +40,9 @@ func (l *lab) logs(name string) []logFile {
 	return logs
 }
 
-// logReader reads logs by docs/PROTOCOL.md alone, so that what the store's own
-// reader passes over is missed. It checks the signature of each turn once.
+// logReader reads logs by the format in the comment of package store, and not
+// with that package: what its reader passes over must not be missing here too. It
+// checks the signature of each turn once.
 type logReader struct {
 	turns map[string]*turn.Signed // by the group and the signed turn, as it is in the log
 }
