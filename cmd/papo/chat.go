@@ -11,7 +11,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -54,9 +53,8 @@ func (p *program) chat(args []string) int {
 	defer network.Close()
 
 	dir := v.dir(name)
-	disk, found, err := openRecord(store.Options{
+	disk, found, err := store.Open(store.Options{
 		Dir: dir, ReplicaDirs: v.dirs, Replicas: v.replicas, Name: name, Group: turn.GroupID(key.GroupID()),
-		Checkpoint: filepath.Join(dir, "checkpoint.db"),
 	})
 	if err != nil {
 		return p.failStore(dir, err)
@@ -79,32 +77,9 @@ func (p *program) chat(args []string) int {
 		Name: name, Private: identity.Private(), Key: key, Address: v.group.String(), Room: v.room,
 		Store: disk, Restored: found, Transport: network, Clock: clock,
 		Rand:           rand.New(rand.NewPCG(binary.BigEndian.Uint64(seed[:8]), binary.BigEndian.Uint64(seed[8:]))),
-		ReconcileEvery: v.reconcile, CheckpointEvery: v.checkpoint, Linger: v.linger, Verbose: v.verbose, Delay: v.delay, Order: peer.Order(v.order),
+		ReconcileEvery: v.reconcile, Linger: v.linger, Verbose: v.verbose, Delay: v.delay, Order: peer.Order(v.order),
 	})
 	return p.converse(n, &v, name, clock)
-}
-
-// openRecord opens a record with all its turns: from the checkpoint and from what the
-// replicas have behind it, or from the replicas alone if the checkpoint fails while it
-// is read.
-func openRecord(o store.Options) (*store.Store, *store.Restored, error) {
-	disk, found, err := store.Open(o)
-	if err != nil {
-		return nil, nil, err
-	}
-	if found.Turns, err = node.Turns(disk, found); err == nil {
-		return disk, found, nil
-	}
-	problem := found.Checkpoint
-	problem.Problem = err
-	if err := disk.Close(); err != nil {
-		return nil, nil, err
-	}
-	o.Checkpoint = ""
-	if disk, found, err = store.Open(o); err == nil {
-		problem.Turns, found.Checkpoint = 0, problem
-	}
-	return disk, found, err
 }
 
 // converse runs the member and its user interface side by side.

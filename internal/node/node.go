@@ -53,13 +53,10 @@ type Config struct {
 	Clock          Clock
 	Rand           *rand.Rand
 	ReconcileEvery time.Duration
-	// CheckpointEvery is the pause between two advances of the checkpoint; 0: the
-	// store has none.
-	CheckpointEvery time.Duration
-	Linger          time.Duration // after the end of input; peer.Forever: go on listening
-	Verbose         bool
-	Delay           time.Duration // see peer.Config
-	Order           peer.Order    // see peer.Config
+	Linger         time.Duration // after the end of input; peer.Forever: go on listening
+	Verbose        bool
+	Delay          time.Duration // see peer.Config
+	Order          peer.Order    // see peer.Config
 }
 
 // opened is a datagram in a buffer of the pool.
@@ -85,11 +82,9 @@ type Node struct {
 
 	foreign, forged, repeated, overflow atomic.Uint64 // see drops
 
-	sealed         []byte
-	reports        bool                     // a comparison of the replicas runs
-	advancing      bool                     // the checkpoint is being advanced
-	lastCheckpoint string                   // what was told of its last failure
-	failing        map[string]time.Duration // when each network error was told; bounded by maxFailing
+	sealed  []byte
+	reports bool                     // a comparison of the replicas runs
+	failing map[string]time.Duration // when each network error was told; bounded by maxFailing
 }
 
 // New starts a member. Run must be called next.
@@ -104,14 +99,10 @@ func New(cfg Config) *Node {
 	for _, u := range cfg.Restored.Unsent {
 		unsent = append(unsent, peer.QueuedLine{ID: u.Line, Text: u.Text})
 	}
-	met := make([]peer.Met, 0, len(cfg.Restored.Peers))
-	for _, m := range cfg.Restored.Peers {
-		met = append(met, peer.Met{Name: m.Name, Key: m.Key})
-	}
 	n.core = peer.New(peer.Config{
 		Name: cfg.Name, Private: cfg.Private, Group: turn.GroupID(cfg.Key.GroupID()), Address: cfg.Address, Room: cfg.Room,
 		Interfaces: cfg.Transport.Interfaces(), Open: cfg.Key.Open(), ReconcileEvery: cfg.ReconcileEvery,
-		Rand: cfg.Rand, Verbose: cfg.Verbose, Delay: cfg.Delay, Order: cfg.Order, Turns: cfg.Restored.Turns, Met: met, Unsent: unsent, Restored: restored(cfg.Restored),
+		Rand: cfg.Rand, Verbose: cfg.Verbose, Delay: cfg.Delay, Order: cfg.Order, Turns: cfg.Restored.Turns, Unsent: unsent, Restored: restored(cfg.Restored),
 	}, cfg.Clock.Now())
 	start := cfg.Clock.Now()
 	for _, e := range damageNotices(peer.At(start.Boot), cfg.Restored) {
@@ -124,7 +115,10 @@ func New(cfg Config) *Node {
 
 // restored is what the store found, as the core tells it.
 func restored(r *store.Restored) peer.Restored {
-	out := peer.Restored{From: sources(r)}
+	var out peer.Restored
+	if len(r.Turns) > 0 {
+		out.From = []string{"replicas"}
+	}
 	for _, rep := range r.Replicas {
 		if len(rep.Damaged) > 0 || rep.Torn || rep.Err != nil {
 			out.Damaged = append(out.Damaged, rep.Path)
@@ -138,9 +132,6 @@ func restored(r *store.Restored) peer.Restored {
 
 func damageNotices(at peer.At, r *store.Restored) []peer.Event {
 	var out []peer.Event
-	if e := checkpointEvent(at, r.Checkpoint); e != nil {
-		out = append(out, e)
-	}
 	for _, rep := range r.Replicas {
 		switch {
 		case rep.Err != nil:
@@ -177,11 +168,12 @@ func (n *Node) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	quit := ctx.Done()
-	every, stop := ticks(n.cfg.ReconcileEvery)
-	defer stop()
-	checkpoint, stop := ticks(n.cfg.CheckpointEvery)
-	defer stop()
-	n.compareSilently() // the start read only what is new
+	every := make(<-chan time.Time) // never
+	if n.cfg.ReconcileEvery > 0 {
+		ticker := time.NewTicker(n.cfg.ReconcileEvery)
+		defer ticker.Stop()
+		every = ticker.C
+	}
 	for !n.core.Exited() {
 		n.perform()
 		if n.core.Exited() {
@@ -199,8 +191,6 @@ func (n *Node) Run(ctx context.Context) error {
 			n.core.Tick(n.cfg.Clock.Now())
 		case <-every:
 			n.compareSilently()
-		case <-checkpoint:
-			n.advance()
 		case <-quit:
 			quit = nil
 			n.core.End(n.cfg.Clock.Now(), 0)
@@ -208,21 +198,8 @@ func (n *Node) Run(ctx context.Context) error {
 	}
 	n.sync.close()
 	err := n.cfg.Store.SyncAll()
-	if n.cfg.CheckpointEvery > 0 {
-		// What it lacks is in the logs: a failure costs the next start some time.
-		_, _ = n.cfg.Store.Advance(n.met())
-	}
 	n.perform() // BYE, and Exit as the last event
 	return err
-}
-
-// ticks is a channel that gives the time every d, never if d is 0, and what ends it.
-func ticks(d time.Duration) (<-chan time.Time, func()) {
-	if d <= 0 {
-		return nil, func() {}
-	}
-	t := time.NewTicker(d)
-	return t.C, t.Stop
 }
 
 // take gives the core one datagram and those that wait behind it, each with
@@ -269,9 +246,6 @@ func (n *Node) perform() {
 				own = own || bytes.Equal(t.Author[:], n.cfg.Private.Public().(ed25519.PublicKey))
 			}
 			n.sync.appended(own)
-			if n.cfg.Store.Behind() > behindMost {
-				n.advance()
-			}
 		}
 		n.queue.put(r.Events)
 		n.core.Done(n.cfg.Clock.Now(), res)

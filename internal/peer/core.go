@@ -54,7 +54,6 @@ type Config struct {
 	Turns    []*turn.Signed // what the disk has, in any order
 	Unsent   []QueuedLine   // lines of the last run that were not said
 	Restored Restored       // what the start found; Turns and Recent are filled in
-	Met      []Met          // who was met in earlier runs, in the order of meeting
 }
 
 // Packet is a datagram that was opened.
@@ -132,9 +131,6 @@ func New(cfg Config, now Now) *Core {
 	c.delay.init(cfg.Delay)
 	c.screen.arrival = cfg.Order == OrderArrival
 	c.sync.init()
-	for _, m := range cfg.Met {
-		c.names.meet(m.Name, m.Key)
-	}
 	for _, s := range cfg.Turns {
 		c.history.Add(s)
 		c.names.meet(s.Turn().Name, s.Turn().Author)
