@@ -10,7 +10,11 @@ import (
 // compare is /sync: the replicas with each other, then the record with the
 // members'.
 func (n *Node) compare(now peer.Now, i int) {
-	if n.reports {
+	switch {
+	case n.reports && n.silent && n.next == nil:
+		n.silent, n.next = false, func(now peer.Now) { n.compare(now, i) } // after the one that nobody asked for
+		return
+	case n.reports:
 		n.core.Refuse(now, i, "sync", peer.CodeSyncRunning)
 		return
 	}
@@ -26,6 +30,7 @@ func (n *Node) compareSilently() {
 	if n.reports {
 		return // one is under way
 	}
+	n.silent = true
 	n.mend(func(now peer.Now, r *store.Report) {
 		if !r.Consistent() {
 			n.core.Tell(now, LocalReport(peer.At(now.Boot), r, n.core.History().Fingerprint()))
@@ -42,15 +47,19 @@ func (n *Node) mend(then func(peer.Now, *store.Report)) {
 		defer cancel()
 		go func() { // the end of the chat ends it
 			select {
-			case <-n.done:
+			case <-n.ending:
 				cancel()
 			case <-ctx.Done():
 			}
 		}()
 		r := n.cfg.Store.Repair(ctx, nil)
 		n.order(func(now peer.Now) {
-			n.reports = false
+			n.reports, n.silent = false, false
 			then(now, r)
+			if next := n.next; next != nil {
+				n.next = nil
+				next(now)
+			}
 		})
 	}()
 }

@@ -78,3 +78,32 @@ func body(t *testing.T, path string) []byte {
 	_, rest, _ := bytes.Cut(text, []byte("\n"))
 	return rest
 }
+
+// A /sync that comes while the replicas are compared unasked is not refused: it waits.
+// A second one is.
+func TestSyncWaitsForTheSilentOne(t *testing.T) {
+	p := start(t, "ana", t.TempDir(), seal.OpenRoom("224.1.1.1:5007", "papo"), overMemnet(t, memnet.Faults{})("ana"))
+	p.node.order(func(now peer.Now) {
+		p.node.compareSilently()
+		for i := range 2 {
+			p.node.do(now, i+1, ui.Command{Name: "sync"})
+		}
+	})
+	results := map[int]peer.Code{}
+	local := 0
+	p.until("both answers", 0, func(e peer.Event) bool {
+		switch e := e.(type) {
+		case peer.Result:
+			results[e.N] = e.Code
+		case peer.Reconciled:
+			if e.Scope == "local" {
+				local++
+			}
+		}
+		return len(results) == 2
+	})
+	if results[1] != "" || results[2] != peer.CodeSyncRunning || local != 1 {
+		t.Errorf("results %v, %d reports", results, local)
+	}
+	p.leave()
+}
