@@ -79,7 +79,8 @@ func (s *screen) parts(now Now, before, after floor.View) {
 // restored tells what the disk had.
 func (s *screen) restored(c *Core, now Now) {
 	s.catching, s.until = true, now.Boot+catchUpLimit
-	if n := c.history.Len(); n > 0 {
+	// What is out of reach was not shown, and nothing is late because of it.
+	if n := c.history.Index(turn.Item{Stamp: c.history.MaxStamp() + 1}); n > 0 {
 		s.last, s.any = c.history.At(n-1), true
 	}
 	r := c.cfg.Restored

@@ -283,3 +283,32 @@ func TestWaitingNamesSomebody(t *testing.T) {
 		t.Error("nobody waited: this tests nothing")
 	}
 }
+
+// A turn out of reach in the record makes nothing late after a restart.
+func TestOutOfReachAndARestart(t *testing.T) {
+	g := newGroup(t, 1, "ana", "bia")
+	g.pass(3 * time.Second)
+	ana, bia := g.ms[0], g.ms[1]
+	bia.say("before")
+	g.pass(time.Second)
+	s := eveSays(t, turn.Turn{Stamp: 4 * turn.MaxJump, LineIDs: []turn.LineID{{1}}, Texts: []string{"never to be shown"}})
+	ana.tell(bia, bia.core.counter+1, wire.Turns{Turns: [][]byte{s.Bytes()}})
+	g.pass(3 * time.Second)
+	ana.dead = true
+	g.pass(time.Second)
+	ana.start()
+	g.pass(5 * time.Second)
+	bia.say("after")
+	g.pass(time.Second)
+	shown := 0
+	for _, e := range ana.events {
+		if x, ok := e.(TurnShown); ok && x.Lines[0] == "after" {
+			if shown++; x.Late {
+				t.Error("it is shown as late")
+			}
+		}
+	}
+	if shown != 1 {
+		t.Errorf("it was shown %d times", shown)
+	}
+}
