@@ -1,8 +1,6 @@
 package node
 
 import (
-	"context"
-
 	"github.com/papo-chat/papo/internal/peer"
 	"github.com/papo-chat/papo/internal/store"
 )
@@ -12,7 +10,7 @@ import (
 func (n *Node) compare(now peer.Now, i int) {
 	switch {
 	case n.reports && n.silent && n.next == nil:
-		n.silent, n.next = false, func(now peer.Now) { n.compare(now, i) } // after the one that nobody asked for
+		n.next = func(now peer.Now) { n.compare(now, i) } // after the one that nobody asked for
 		return
 	case n.reports:
 		n.core.Refuse(now, i, "sync", peer.CodeSyncRunning)
@@ -42,17 +40,8 @@ func (n *Node) compareSilently() {
 // then with what was found.
 func (n *Node) mend(then func(peer.Now, *store.Report)) {
 	n.reports = true
-	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
-		defer cancel()
-		go func() { // the end of the chat ends it
-			select {
-			case <-n.ending:
-				cancel()
-			case <-ctx.Done():
-			}
-		}()
-		r := n.cfg.Store.Repair(ctx, nil)
+		r := n.cfg.Store.Repair(n.beside, nil)
 		n.order(func(now peer.Now) {
 			n.reports, n.silent = false, false
 			then(now, r)

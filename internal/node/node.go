@@ -75,7 +75,6 @@ type Node struct {
 	errs   chan string
 	orders chan func(peer.Now)
 	done   chan struct{}
-	ending chan struct{} // closed when the loop ends, done when all is over
 	pool   sync.Pool
 
 	windowMu sync.Mutex
@@ -84,9 +83,12 @@ type Node struct {
 	foreign, forged, repeated, overflow atomic.Uint64 // see drops
 
 	sealed  []byte
-	reports bool                     // a comparison of the replicas runs
-	silent  bool                     // it is one that nobody asked for
-	next    func(peer.Now)           // what waits for its end: a /sync; nil: nothing
+	reports bool           // a comparison of the replicas runs
+	silent  bool           // it is one that nobody asked for
+	next    func(peer.Now) // what waits for its end: a /sync; nil: nothing
+
+	beside  context.Context          // of what goes on beside the loop
+	stop    context.CancelFunc       // ends that, when the loop ends
 	failing map[string]time.Duration // when each network error was told; bounded by maxFailing
 }
 
@@ -94,9 +96,10 @@ type Node struct {
 func New(cfg Config) *Node {
 	n := &Node{
 		cfg: cfg, queue: newEventQueue(), inbox: make(chan opened, inboxSize), errs: make(chan string, 1),
-		orders: make(chan func(peer.Now), 256), done: make(chan struct{}), ending: make(chan struct{}), window: seal.NewWindow(),
+		orders: make(chan func(peer.Now), 256), done: make(chan struct{}), window: seal.NewWindow(),
 		failing: map[string]time.Duration{},
 	}
+	n.beside, n.stop = context.WithCancel(context.Background())
 	n.pool.New = func() any { b := make([]byte, 0, seal.MaxDatagram); return &b }
 	unsent := make([]peer.QueuedLine, 0, len(cfg.Restored.Unsent))
 	for _, u := range cfg.Restored.Unsent {
@@ -199,7 +202,7 @@ func (n *Node) Run(ctx context.Context) error {
 			n.core.End(n.cfg.Clock.Now(), 0)
 		}
 	}
-	close(n.ending)
+	n.stop()
 	n.sync.close()
 	err := n.cfg.Store.SyncAll()
 	n.perform() // BYE, and Exit as the last event

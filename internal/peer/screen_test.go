@@ -1,7 +1,6 @@
 package peer
 
 import (
-	"crypto/ed25519"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -18,15 +17,8 @@ import (
 func TestOutOfReachIsShownLater(t *testing.T) {
 	g := newGroup(t, 1, "ana", "bia")
 	g.pass(3 * time.Second)
-	eve := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
 	sign := func(stamp uint64, text string, parents ...turn.ID) *turn.Signed {
-		s, err := turn.Sign(turn.GroupID{9}, turn.Turn{
-			Version: turn.Version, Name: "eve", Stamp: stamp, Parents: parents, LineIDs: []turn.LineID{{1}}, Texts: []string{text},
-		}, eve)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
+		return eveSays(t, turn.Turn{Stamp: stamp, Parents: parents, LineIDs: []turn.LineID{{1}}, Texts: []string{text}})
 	}
 	first := sign(200, "first")
 	ana, bia := g.ms[0], g.ms[1]
