@@ -123,7 +123,7 @@ func New(cfg Config) *Node {
 func restored(r *store.Restored) peer.Restored {
 	var out peer.Restored
 	if len(r.Turns) > 0 {
-		out.From = []string{"replicas"}
+		out.From = []peer.Source{{Name: "replicas", Turns: len(r.Turns)}}
 	}
 	for _, rep := range r.Replicas {
 		if len(rep.Damaged) > 0 || rep.Torn || rep.Err != nil {

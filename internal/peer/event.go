@@ -37,11 +37,26 @@ type Started struct {
 // Restored tells what the start found on disk. It comes first of all.
 type Restored struct {
 	At
-	From     []string // of "checkpoint", "replicas", "members"; empty: none
+	From     []Source // in the order of reading; empty: there was nothing
 	Turns    int      // all that are there now
 	Repaired []string // paths
 	Damaged  []string // paths
 	Recent   []TurnShown
+}
+
+// Source is where restored turns came from: "checkpoint" or "replicas".
+type Source struct {
+	Name  string
+	Turns int
+}
+
+// Checkpoint tells that the checkpoint covers what was said until now.
+type Checkpoint struct {
+	At
+	Path  string
+	Turns int // that it has
+	New   int // of these
+	Took  time.Duration
 }
 
 // LineState is what has become of a line that was typed.
@@ -260,48 +275,50 @@ type Code string
 
 // The codes. docs/EVENTS.md lists them for programs.
 const (
-	CodeAlone        Code = "alone"         // nobody heard yet
-	CodeWaiting      Code = "waiting"       // the floor is not free yet: Names says whom it waits for
-	CodeWaitingGone  Code = "waiting-gone"  // the floor is not free before a permission ends that one who is gone has: Names
-	CodeMerged       Code = "merged"        // both sides of a partition spoke: Count turns came in
-	CodeCaughtUp     Code = "caught-up"     // Count turns came in at the first catch-up
-	CodeLateMore     Code = "late-more"     // Count late turns are not printed one by one
-	CodeGap          Code = "gap"           // a turn is shown before one that it names as parent
-	CodeNameClash    Code = "name-clash"    // another key uses the own name
-	CodeOtherKey     Code = "other-key"     // a known name with another key
-	CodeLeftOut      Code = "left-out"      // this member is in nobody's view
-	CodeFull         Code = "full"          // 64 members are there already
-	CodeCopied       Code = "copied"        // the same identity runs elsewhere
-	CodeSlept        Code = "slept"         // the machine slept, or its clock was set
-	CodeAnew         Code = "anew"          // this member begins anew: the others did not answer it as it was
-	CodeDiskFull     Code = "disk-full"     // no replica takes a turn
-	CodeKept         Code = "kept"          // Count turns that were shown as not kept are kept now
-	CodeNotQueued    Code = "not-queued"    // unsent.log took no line: a crash would lose it
-	CodeReplicaLost  Code = "replica-lost"  // one replica failed, others go on: Path
-	CodeTornTail     Code = "torn-tail"     // a replica's last line was cut off: Path
-	CodeDamaged      Code = "damaged"       // a replica has damaged lines: Path, Count
-	CodeForeignLog   Code = "foreign-log"   // a replica was another group's record: Path; it was put aside
-	CodeMended       Code = "mended"        // a replica was mended with Count turns: Path; Text: of which files
-	CodeNotMended    Code = "not-mended"    // a replica could not be mended: Path
-	CodeOldLine      Code = "unsent"        // a line of the last run is queued again
-	CodeLeaving      Code = "leaving"       // the chat is ending: no more lines
-	CodeTooLong      Code = "too-long"      // a line of over 8 KiB
-	CodeEmpty        Code = "empty"         // a line of nothing but control characters
-	CodeQueueFull    Code = "queue-full"    // too many lines wait
-	CodeBadText      Code = "bad-text"      // typed bytes that are no UTF-8 were replaced
-	CodeOpenRoom     Code = "open-room"     // no passphrase: everybody on the network can read
-	CodeHoldEnded    Code = "hold-ended"    // /hold reached its time limit
-	CodeHoldView     Code = "hold-view"     // /hold was interrupted by a change of view
-	CodeNothingWaits Code = "nothing-waits" // /cancel, /release: there is nothing
-	CodeUnknown      Code = "unknown"       // no such command
-	CodeUsage        Code = "usage"         // bad argument of a command
-	CodeSyncRunning  Code = "sync-running"  // a /sync is under way already
-	CodeJoining      Code = "joining"       // the start takes `quiet`
-	CodeDayChanged   Code = "day"           // the local date changed
-	CodeUnsentKept   Code = "unsent-kept"   // Count lines stay in unsent.log
-	CodeNetwork      Code = "network"       // a socket's error that does not end the chat
-	CodeBehind       Code = "behind"        // Count events were not shown: the screen was too slow
-	CodeNewer        Code = "newer"         // Count turns need a newer papo
+	CodeAlone           Code = "alone"            // nobody heard yet
+	CodeWaiting         Code = "waiting"          // the floor is not free yet: Names says whom it waits for
+	CodeWaitingGone     Code = "waiting-gone"     // the floor is not free before a permission ends that one who is gone has: Names
+	CodeMerged          Code = "merged"           // both sides of a partition spoke: Count turns came in
+	CodeCaughtUp        Code = "caught-up"        // Count turns came in at the first catch-up
+	CodeLateMore        Code = "late-more"        // Count late turns are not printed one by one
+	CodeGap             Code = "gap"              // a turn is shown before one that it names as parent
+	CodeNameClash       Code = "name-clash"       // another key uses the own name
+	CodeOtherKey        Code = "other-key"        // a known name with another key
+	CodeLeftOut         Code = "left-out"         // this member is in nobody's view
+	CodeFull            Code = "full"             // 64 members are there already
+	CodeCopied          Code = "copied"           // the same identity runs elsewhere
+	CodeSlept           Code = "slept"            // the machine slept, or its clock was set
+	CodeAnew            Code = "anew"             // this member begins anew: the others did not answer it as it was
+	CodeDiskFull        Code = "disk-full"        // no replica takes a turn
+	CodeKept            Code = "kept"             // Count turns that were shown as not kept are kept now
+	CodeNotQueued       Code = "not-queued"       // unsent.log took no line: a crash would lose it
+	CodeReplicaLost     Code = "replica-lost"     // one replica failed, others go on: Path
+	CodeTornTail        Code = "torn-tail"        // a replica's last line was cut off: Path
+	CodeDamaged         Code = "damaged"          // a replica has damaged lines: Path, Count
+	CodeCheckpointAside Code = "checkpoint-aside" // the checkpoint was damaged or somebody else's: Path is where it was put; a new one is made
+	CodeCheckpointLost  Code = "checkpoint-lost"  // the checkpoint cannot be used or advanced: Path
+	CodeForeignLog      Code = "foreign-log"      // a replica was another group's record: Path; it was put aside
+	CodeMended          Code = "mended"           // a replica was mended with Count turns: Path; Text: of which files
+	CodeNotMended       Code = "not-mended"       // a replica could not be mended: Path
+	CodeOldLine         Code = "unsent"           // a line of the last run is queued again
+	CodeLeaving         Code = "leaving"          // the chat is ending: no more lines
+	CodeTooLong         Code = "too-long"         // a line of over 8 KiB
+	CodeEmpty           Code = "empty"            // a line of nothing but control characters
+	CodeQueueFull       Code = "queue-full"       // too many lines wait
+	CodeBadText         Code = "bad-text"         // typed bytes that are no UTF-8 were replaced
+	CodeOpenRoom        Code = "open-room"        // no passphrase: everybody on the network can read
+	CodeHoldEnded       Code = "hold-ended"       // /hold reached its time limit
+	CodeHoldView        Code = "hold-view"        // /hold was interrupted by a change of view
+	CodeNothingWaits    Code = "nothing-waits"    // /cancel, /release: there is nothing
+	CodeUnknown         Code = "unknown"          // no such command
+	CodeUsage           Code = "usage"            // bad argument of a command
+	CodeSyncRunning     Code = "sync-running"     // a /sync is under way already
+	CodeJoining         Code = "joining"          // the start takes `quiet`
+	CodeDayChanged      Code = "day"              // the local date changed
+	CodeUnsentKept      Code = "unsent-kept"      // Count lines stay in unsent.log
+	CodeNetwork         Code = "network"          // a socket's error that does not end the chat
+	CodeBehind          Code = "behind"           // Count events were not shown: the screen was too slow
+	CodeNewer           Code = "newer"            // Count turns need a newer papo
 )
 
 // Notice is something that people should know and that is no failure.

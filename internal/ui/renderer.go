@@ -103,6 +103,8 @@ func (r *Renderer) lines(ev peer.Event) []string {
 		return r.notice(ev)
 	case peer.Error:
 		return []string{markError + r.sentences.Error(ev)}
+	case peer.Checkpoint:
+		return r.checkpoint(ev)
 	case peer.Exit:
 		return r.exit(ev)
 	case Asked:
@@ -121,8 +123,8 @@ func (r *Renderer) restored(ev peer.Restored) []string {
 		lines = append(lines, r.say("restored.none"))
 	} else {
 		from := make([]string, len(ev.From))
-		for i, source := range ev.From {
-			from[i] = r.words.T(words.Key("restored.source." + source))
+		for i, s := range ev.From {
+			from[i] = r.words.T(words.Key("restored.source."+s.Name), words.D{"Count": s.Turns})
 		}
 		lines = append(lines, markNotice+r.words.N("restored.turns", ev.Turns, words.D{"From": r.words.List(from)}))
 	}
@@ -137,6 +139,16 @@ func (r *Renderer) restored(ev peer.Restored) []string {
 		lines = append(lines, r.turn(t)...)
 	}
 	return lines
+}
+
+// checkpoint tells of one in verbose.
+func (r *Renderer) checkpoint(ev peer.Checkpoint) []string {
+	if !r.verbose {
+		return nil
+	}
+	return []string{r.say("checkpoint", words.D{
+		"Path": ev.Path, "Turns": r.words.N("count.turns", ev.Turns), "New": ev.New, "MS": ev.Took.Milliseconds(),
+	})}
 }
 
 func (r *Renderer) started(ev peer.Started) []string {

@@ -129,7 +129,7 @@ func TestRecordBeginsWithItsDay(t *testing.T) {
 
 // At the start the last 20 restored turns are shown, not more.
 func TestRestoredShowsTheLast(t *testing.T) {
-	ev := peer.Restored{From: []string{"checkpoint"}, Turns: 100}
+	ev := peer.Restored{From: []peer.Source{{Name: "checkpoint", Turns: 100}}, Turns: 100}
 	for i := range 25 {
 		ev.Recent = append(ev.Recent, said(uitest.Wall(float64(i)), string(rune('a'+i))))
 	}
@@ -181,7 +181,8 @@ func TestNothingForeignIsObeyed(t *testing.T) {
 	turnShown := peer.TurnShown{Name: evil, Lines: []string{evil}, Late: true, Before: peer.Mark{Time: uitest.Wall(0), Name: evil}}
 	for _, ev := range []peer.Event{
 		turnShown,
-		peer.Restored{From: []string{"members"}, Damaged: []string{evil}, Repaired: []string{evil}, Recent: []peer.TurnShown{turnShown}},
+		peer.Restored{From: []peer.Source{{Name: "replicas", Turns: 1}}, Damaged: []string{evil}, Repaired: []string{evil}, Recent: []peer.TurnShown{turnShown}},
+		peer.Checkpoint{Path: evil},
 		peer.Started{Name: evil, Room: evil, Group: evil, Interfaces: []string{evil}, View: []string{evil, evil}},
 		peer.Line{State: peer.LineQueued, Text: evil},
 		peer.Peer{Name: evil, State: peer.PeerJoined, View: []string{evil}},

@@ -61,10 +61,16 @@ func (e *Encoder) object(ev peer.Event) any {
 			Interfaces: list(ev.Interfaces), View: list(ev.View), Open: ev.Open,
 		}
 	case peer.Restored:
-		return restoredObject{
-			head: e.head("restored", ev), From: list(ev.From), Turns: ev.Turns,
+		o := restoredObject{
+			head: e.head("restored", ev), From: []string{}, FromEach: []int{}, Turns: ev.Turns,
 			Repaired: list(ev.Repaired), Damaged: list(ev.Damaged),
 		}
+		for _, s := range ev.From {
+			o.From, o.FromEach = append(o.From, s.Name), append(o.FromEach, s.Turns)
+		}
+		return o
+	case peer.Checkpoint:
+		return checkpointObject{head: e.head("checkpoint", ev), Path: ev.Path, Turns: ev.Turns, New: ev.New, MS: ev.Took.Milliseconds()}
 	case peer.Line:
 		return e.line(ev)
 	case peer.TurnShown:

@@ -72,7 +72,8 @@ func TestEncoderGolden(t *testing.T) {
 
 // objects gives the struct of each type.
 var objects = map[string]any{
-	"ready": readyObject{}, "restored": restoredObject{}, "line": lineObject{}, "turn": turnObject{},
+	"ready": readyObject{}, "restored": restoredObject{},
+	"checkpoint": checkpointObject{}, "line": lineObject{}, "turn": turnObject{},
 	"floor": floorObject{}, "peer": peerObject{}, "reconciled": reconciledObject{}, "delivered": deliveredObject{},
 	"result": resultObject{}, "notice": noticeObject{}, "error": errorObject{}, "exit": exitObject{},
 }

@@ -26,9 +26,18 @@ type readyObject struct {
 type restoredObject struct {
 	head
 	From     []string `json:"from"`
+	FromEach []int    `json:"from_turns"`
 	Turns    int      `json:"turns"`
 	Repaired []string `json:"repaired"`
 	Damaged  []string `json:"damaged"`
+}
+
+type checkpointObject struct {
+	head
+	Path  string `json:"path"`
+	Turns int    `json:"turns"`
+	New   int    `json:"new"`
+	MS    int64  `json:"ms"`
 }
 
 type lineObject struct {

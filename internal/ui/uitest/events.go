@@ -114,10 +114,11 @@ func beginning() []Named {
 	return []Named{
 		{"restored nothing", peer.Restored{At: At(0)}},
 		{"restored", peer.Restored{
-			At: At(0), From: []string{"checkpoint", "replicas", "members"}, Turns: 120,
+			At: At(0), From: []peer.Source{{Name: "checkpoint", Turns: 118}, {Name: "replicas", Turns: 2}}, Turns: 120,
 			Repaired: []string{"/data/replica_ana_1.log"}, Damaged: []string{"/data/checkpoint.db"}, Recent: []peer.TurnShown{old, shown},
 		}},
-		{"restored one", peer.Restored{At: At(0), From: []string{"replicas"}, Turns: 1}},
+		{"restored one", peer.Restored{At: At(0), From: []peer.Source{{Name: "replicas", Turns: 1}}, Turns: 1}},
+		{"checkpoint", peer.Checkpoint{At: At(0), Path: "/data/checkpoint.db", Turns: 120, New: 2, Took: 7 * time.Millisecond}},
 		{"started", peer.Started{
 			At: At(1.84), Name: "ana", Member: ana, Incarnation: 0xfedcba9876543210, Group: "224.1.1.1:5007",
 			Room: "papo", Interfaces: []string{"eth0", "wlan0"}, View: view, Open: true,
