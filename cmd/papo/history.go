@@ -84,7 +84,7 @@ func (p *program) history(args []string) int {
 	out := bufio.NewWriter(p.stdout)
 	r := &report.Report{
 		Words: p.words, Zone: time.Local, Turns: turns, Group: info.Group,
-		Total: record.Len(), Missing: len(record.Missing(record.Len() * turn.MaxParents)), Fingerprint: record.Fingerprint(),
+		Total: record.Len(), Missing: record.Missing(), Fingerprint: record.Fingerprint(),
 	}
 	switch v.format {
 	case "md":

@@ -157,12 +157,20 @@ func (c *Core) ShowHistory(now Now, n, last int) {
 	c.result(now, Result{N: n, Command: "history", OK: true, Turns: c.lastTurns(now, last)})
 }
 
-// lastTurns returns the last turns that can be shown, in the order.
+// lastTurns returns the last turns that can be shown, in the order. One that cannot
+// be read now is left out; so are those before the first of which all are known.
 func (c *Core) lastTurns(now Now, limit int) []TurnShown {
 	var out []TurnShown
+	top := c.history.MaxStamp()
 	for i := c.history.Len() - 1; i >= 0 && len(out) < limit; i-- {
-		id := c.history.At(i).ID
-		if s := c.history.Get(id); c.history.Shown(id) != turn.Invalid && s.Stamp() <= c.history.MaxStamp() {
+		it := c.history.At(i)
+		if !c.history.Whole(it) {
+			break
+		}
+		if it.Stamp > top || c.history.Shown(it.ID) == turn.Invalid {
+			continue
+		}
+		if s := c.history.Get(it.ID); s != nil {
 			out = append(out, c.turnShown(now, s))
 		}
 	}

@@ -30,7 +30,8 @@ const (
 	aheadLimit   = 1 << 31 // how far a told time may be ahead of the record
 )
 
-// Config is what a member is. All fields but Turns, Unsent and Restored must be set.
+// Config is what a member is. Those from Turns on may be empty; Archive must be set
+// if Summary has turns.
 type Config struct {
 	Name       string
 	Private    ed25519.PrivateKey
@@ -51,9 +52,23 @@ type Config struct {
 	// Order is the order in which turns are shown; empty: OrderAgreed.
 	Order Order
 
-	Turns    []*turn.Signed // what the disk has, in any order
-	Unsent   []QueuedLine   // lines of the last run that were not said
-	Restored Restored       // what the start found; Turns and Recent are filled in
+	Restored Restored // what the start found; Turns and Recent are filled in
+	// Summary is of the turns of a checkpoint. If there are any, Loaded must be
+	// told of them soon.
+	Summary turn.Summary
+	// Turns are what the disk has beside what Summary sums up, in any order.
+	Turns []*turn.Signed
+	// Archive gives each turn of Summary and of Turns, and each that was in a
+	// Ready's Append and that a replica took, from before Done is called. Nil: all
+	// turns stay in memory.
+	Archive turn.Archive
+	// Unsent are lines of the last run that were not said, but for those that a turn
+	// of Turns or of Summary.Recent carries: these are noted as said. No other turn
+	// may carry one.
+	Unsent []QueuedLine
+	// Met is who was met in earlier runs, in the order of meeting: see Core.Met. Who
+	// is not in it, nor the author of one of Turns, counts as not met.
+	Met []Met
 }
 
 // Packet is a datagram that was opened.
@@ -120,7 +135,7 @@ type Core struct {
 // first, see floor.Quiet.
 func New(cfg Config, now Now) *Core {
 	c := &Core{
-		cfg: cfg, start: now.Boot, clocks: now, history: turn.NewHistory(),
+		cfg: cfg, start: now.Boot, clocks: now, history: turn.Restore(cfg.Archive, cfg.Summary, cfg.Turns),
 		fragments: wire.NewReassembler(), verbose: cfg.Verbose,
 	}
 	copy(c.key[:], cfg.Private.Public().(ed25519.PublicKey))
@@ -131,8 +146,10 @@ func New(cfg Config, now Now) *Core {
 	c.delay.init(cfg.Delay)
 	c.screen.arrival = cfg.Order == OrderArrival
 	c.sync.init()
+	for _, m := range cfg.Met {
+		c.names.meet(m.Name, m.Key)
+	}
 	for _, s := range cfg.Turns {
-		c.history.Add(s)
 		c.names.meet(s.Turn().Name, s.Turn().Author)
 	}
 	c.screen.restored(c, now)
@@ -144,7 +161,7 @@ func New(cfg Config, now Now) *Core {
 	for _, l := range cfg.Unsent {
 		waits[l.ID] = true
 	}
-	for _, s := range cfg.Turns {
+	for _, s := range slices.Concat(cfg.Summary.Recent, cfg.Turns) {
 		if slices.ContainsFunc(s.Turn().LineIDs, func(id turn.LineID) bool { return waits[id] }) {
 			c.dropSaid(now, s)
 		}
@@ -163,6 +180,7 @@ func New(cfg Config, now Now) *Core {
 		c.ask(now)
 	}
 	c.settle(now)
+	c.cfg.Turns, c.cfg.Summary, c.cfg.Unsent, c.cfg.Met = nil, turn.Summary{}, nil, nil // as large as a record
 	return c
 }
 

@@ -61,7 +61,7 @@ func (c *Core) beat(now Now, b wire.Beat) wire.Beat {
 	}
 	b.Heads = c.newestHeads(wire.MaxBeatHeads)
 	b.Gaps = c.history.Gaps()
-	if s := c.settledStamp(now); s > 0 {
+	if s := c.settledStamp(now); s > 0 && !c.history.Partial() {
 		b.SettledStamp, b.Settled = s, c.settledPrint(s)
 	}
 	return b
@@ -73,7 +73,9 @@ func (c *Core) newestHeads(limit int) []turn.ID {
 	for len(heads) > limit {
 		low := 0
 		for i := range heads {
-			if c.history.Get(heads[i]).Item().Less(c.history.Get(heads[low]).Item()) {
+			a, _ := c.history.Item(heads[i])
+			b, _ := c.history.Item(heads[low])
+			if a.Less(b) {
 				low = i
 			}
 		}

@@ -1,6 +1,8 @@
 package peer
 
 import (
+	"slices"
+
 	"github.com/papo-chat/papo/floor"
 	"github.com/papo-chat/papo/internal/turn"
 	"github.com/papo-chat/papo/internal/wire"
@@ -13,6 +15,7 @@ const maxNames = 4096
 // names gives each key the name that people see. The first key met with a name
 // has it; another key with the same name is shown as name#3f9a.
 type names struct {
+	order  []Met // of first, without the own name
 	first  map[string]turn.Key
 	warned map[turn.Key]bool // bounded by maxNames too
 }
@@ -26,8 +29,20 @@ func (n *names) init(own string, key turn.Key) {
 func (n *names) meet(name string, key turn.Key) {
 	if _, ok := n.first[name]; !ok && len(n.first) < maxNames {
 		n.first[name] = key
+		n.order = append(n.order, Met{name, key})
 	}
 }
+
+// Met is a name and the first key that was met with it.
+type Met struct {
+	Name string
+	Key  turn.Key
+}
+
+// Met returns who was met, in the order of meeting: in this run, and before it as
+// Config.Met says. It only grows, at its end, so it may be read by others while the
+// member goes on. They must not change it.
+func (c *Core) Met() []Met { return slices.Clip(c.names.order) }
 
 func (n *names) shown(name string, key turn.Key) string {
 	if first, ok := n.first[name]; ok && first == key {

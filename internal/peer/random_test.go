@@ -3,6 +3,7 @@ package peer
 import (
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -34,6 +35,36 @@ func TestRandomGroups(t *testing.T) {
 	}
 	if turns < int(seeds)*20 {
 		t.Errorf("only %d turns in %d groups: they test nothing", turns, seeds)
+	}
+}
+
+// TestRandomGroupsWithCheckpoints is TestRandomGroups with members that make
+// checkpoints now and then, start from them, and know all of their record only some
+// seconds later; one time in ten, a turn cannot be read.
+func TestRandomGroupsWithCheckpoints(t *testing.T) {
+	partial, seeds := 0, few(*groupSeeds/2, 4)
+	for seed := range seeds {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			chance := rand.New(rand.NewPCG(seed, 11))
+			randomGroup(t, seed, func(g *group) {
+				for _, m := range g.ms {
+					if m.saved == nil {
+						m.saved = &saved{within: time.Duration(chance.Int64N(int64(8 * time.Second))), chance: chance}
+						m.saved.fails = func() bool { return chance.IntN(10) == 0 }
+						m.start()
+					}
+					if m.core.History().Partial() {
+						partial++
+					}
+				}
+				if m := g.ms[chance.IntN(len(g.ms))]; chance.IntN(4) == 0 && !m.dead && m.paused <= g.now {
+					m.saved.save(m)
+				}
+			})
+		})
+	}
+	if partial < int(seeds)*5 {
+		t.Errorf("members knew their record in part at %d steps of %d groups: they test nothing", partial, seeds)
 	}
 }
 
@@ -109,6 +140,9 @@ func randomGroup(t *testing.T, seed uint64, also func(g *group)) int {
 	g.links(func(int, int) memnet.Faults { return near })
 	for _, m := range g.ms {
 		m.disk.fail = false
+		if m.saved != nil {
+			m.saved.fails = nil
+		}
 		if m.dead {
 			m.start()
 		}
@@ -139,7 +173,7 @@ func randomGroup(t *testing.T, seed uint64, also func(g *group)) int {
 	if t.Failed() {
 		for _, m := range g.ms {
 			t.Logf("%s: view %v, %d lines, unsent %d, missing %d, wants %d, backlog %d, session %v, counts %+v", m.name, m.core.View(), len(m.texts()), m.core.Unsent(),
-				len(m.core.History().Missing(100)), len(m.core.repair.order), len(m.core.repair.backlog), m.core.sync.session != nil, m.core.counts)
+				m.core.History().Missing(), len(m.core.repair.order), len(m.core.repair.backlog), m.core.sync.session != nil, m.core.counts)
 		}
 	}
 	return g.ms[0].core.History().Len()

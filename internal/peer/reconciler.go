@@ -103,6 +103,9 @@ func (c *Core) compareSettled(now Now, from uint64, b wire.Beat) {
 		r.init()
 	}
 	r.told[from] = told{b.Heads, b.Gaps}
+	if c.history.Partial() {
+		return // a comparison would say nothing
+	}
 	same := b.Gaps == c.history.Gaps()
 	for _, h := range b.Heads {
 		same = same && c.history.Has(h)
@@ -166,7 +169,7 @@ func (c *Core) Reconcile(now Now, n int) {
 // nextSession begins the next session of a /sync, or with a member that differs.
 func (c *Core) nextSession(now Now) {
 	r := &c.sync
-	if r.session != nil {
+	if r.session != nil || c.history.Partial() {
 		return
 	}
 	if y := r.syncing; y != nil {
@@ -387,7 +390,7 @@ func (c *Core) endSync(now Now) {
 	y := c.sync.syncing
 	c.sync.syncing = nil
 	e := Reconciled{
-		At: At(now.Boot), Scope: "group", Consistent: true, Turns: c.history.Len(),
+		At: At(now.Boot), Scope: "group", Consistent: true, Turns: c.history.Count(),
 		Fingerprint: c.history.Fingerprint(), Members: y.reports,
 	}
 	for _, m := range y.reports {
@@ -398,14 +401,15 @@ func (c *Core) endSync(now Now) {
 }
 
 // serve answers one message of a session of another member. Nothing is kept
-// but that it is served: at most servedMost at a time, more are refused.
+// but that it is served: at most servedMost at a time, more are refused, and all
+// until this member knows its record.
 func (c *Core) serve(now Now, from uint64, m wire.Recon) {
 	r := &c.sync
 	r.served = slices.DeleteFunc(r.served, func(s served) bool {
 		return now.Boot-s.last > servedFor || s.with == from
 	})
 	answer := wire.Recon{Session: m.Session, Round: m.Round, Response: true, From: m.From, To: m.To}
-	if len(r.served) < servedMost && m.From < m.To {
+	if len(r.served) < servedMost && m.From < m.To && !c.history.Partial() {
 		r.served = append(r.served, served{from, m.Session, now.Boot})
 		data, err := reconcile.Respond(reconcile.Window(c.history, m.From, m.To), frameLimit, m.Data)
 		if err != nil {
@@ -437,7 +441,7 @@ func (c *Core) tickSync(now Now) {
 		c.goOn(now)
 		return
 	}
-	if c.cfg.ReconcileEvery > 0 && now.Boot-r.every >= c.cfg.ReconcileEvery {
+	if c.cfg.ReconcileEvery > 0 && !c.history.Partial() && now.Boot-r.every >= c.cfg.ReconcileEvery {
 		r.every = now.Boot
 		if to := c.someone(0); to != 0 {
 			c.begin(now, to, c.history.MaxStamp())

@@ -58,11 +58,22 @@ type repair struct {
 	coming   map[turn.ID]bool
 	answers  map[turn.ID]answered
 	answerID []turn.ID
+
+	// Turns that came before the record was Loaded and that may be in it: they are
+	// asked for then, if they are not. Bounded by maxBacklog.
+	postponed []postponed
+	maybe     map[turn.ID]bool // of postponed
+}
+
+// postponed is a turn that came too early, and who gave it.
+type postponed struct {
+	id   turn.ID
+	from uint64
 }
 
 func (r *repair) init() {
 	r.wants, r.queued, r.answers = map[turn.ID]*want{}, map[turn.ID]bool{}, map[turn.ID]answered{}
-	r.awaited, r.coming = map[turn.ID]bool{}, map[turn.ID]bool{}
+	r.awaited, r.coming, r.maybe = map[turn.ID]bool{}, map[turn.ID]bool{}, map[turn.ID]bool{}
 	r.limit = maxWanted
 }
 
@@ -76,12 +87,16 @@ func (c *Core) receiveTurns(now Now, from uint64, counter uint32, info member.In
 	}
 	for _, b := range m.Turns {
 		id, err := turn.Claimed(c.cfg.Group, b)
-		if err == nil && (c.history.Has(id) || c.repair.coming[id] || c.delay.has(id) || len(c.repair.incoming) >= maxIncoming) {
+		if err == nil && (c.history.Has(id) || c.repair.coming[id] || c.repair.maybe[id] || c.delay.has(id) || len(c.repair.incoming) >= maxIncoming) {
 			continue // and no signature is checked for it
 		}
 		s, err := turn.Parse(c.cfg.Group, b)
 		if err != nil {
 			c.counts.BadTurn++
+			continue
+		}
+		if c.history.Undecided(s.Stamp()) {
+			c.postpone(id, from)
 			continue
 		}
 		_, wanted := c.repair.wants[id]
@@ -98,6 +113,16 @@ func (c *Core) receiveTurns(now Now, from uint64, counter uint32, info member.In
 	}
 	if len(c.delay.held) > 0 { // what waited for them waits no longer
 		c.resume(now)
+	}
+}
+
+// postpone drops a turn that may be in the record already, and wants it no longer
+// until that is known. What is beyond the bound is left to reconciliation.
+func (c *Core) postpone(id turn.ID, from uint64) {
+	c.got(id)
+	if len(c.repair.postponed) < maxBacklog {
+		c.repair.postponed = append(c.repair.postponed, postponed{id, from})
+		c.repair.maybe[id] = true
 	}
 }
 
@@ -191,7 +216,7 @@ func (c *Core) wantNow(now Now, id turn.ID, from uint64) {
 func (c *Core) wantAt(w want) {
 	r := &c.repair
 	switch {
-	case c.history.Has(w.id), r.coming[w.id], c.delay.has(w.id), r.wants[w.id] != nil:
+	case c.history.Has(w.id), r.coming[w.id], r.maybe[w.id], c.delay.has(w.id), r.wants[w.id] != nil:
 	case len(r.wants) < r.limit:
 		r.wants[w.id] = &w
 		r.order = append(r.order, w.id)

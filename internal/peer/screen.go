@@ -84,7 +84,7 @@ func (s *screen) restored(c *Core, now Now) {
 		s.last, s.any = c.history.At(n-1), true
 	}
 	r := c.cfg.Restored
-	r.At, r.Turns, r.Recent = At(now.Boot), c.history.Len(), c.lastTurns(now, recentShown)
+	r.At, r.Turns, r.Recent = At(now.Boot), c.history.Count(), c.lastTurns(now, recentShown)
 	c.event(r)
 }
 
@@ -271,13 +271,18 @@ func (c *Core) turnShown(now Now, s *turn.Signed) TurnShown {
 	}
 }
 
-// markAfter names the turn that comes next in the order.
+// markAfter names the turn that comes next in the order; nobody, if that cannot be
+// read now.
 func (c *Core) markAfter(id turn.ID) Mark {
 	next, ok := c.history.After(id)
 	if !ok {
 		return Mark{}
 	}
-	t := c.history.Get(next).Turn()
+	s := c.history.Get(next)
+	if s == nil {
+		return Mark{}
+	}
+	t := s.Turn()
 	return Mark{Time: time.UnixMilli(t.Time), Name: c.names.shown(t.Name, t.Author)}
 }
 
@@ -312,14 +317,15 @@ func (s *screen) keeps(t *turn.Signed, top uint64) bool {
 	return true
 }
 
-// Record gives all turns of a record that can be shown, in the order, each
+// Record gives all turns of a record that can be read and shown, in the order, each
 // name with its key's short form where another key used the name before.
 func Record(h *turn.History) []TurnShown {
 	c := &Core{history: h}
 	c.names.init("", turn.Key{})
 	for i := range h.Len() {
-		t := h.Get(h.At(i).ID).Turn()
-		c.names.meet(t.Name, t.Author)
+		if s := h.Get(h.At(i).ID); s != nil {
+			c.names.meet(s.Turn().Name, s.Turn().Author)
+		}
 	}
 	return c.lastTurns(Now{}, h.Len())
 }

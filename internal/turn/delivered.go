@@ -7,16 +7,18 @@ package turn
 // turns it ends, and whole is false: others may be delivered too.
 //
 // It goes from a turn to a parent only where the stamp falls, as it does to every
-// parent of a turn that is not Invalid. So behind an Invalid turn, or behind a gap
-// in this history, it can miss an ancestor.
+// parent of a turn that is not Invalid, and only through turns that are in memory:
+// each heartbeat asks, and must not read a disk for it. So behind an Invalid turn,
+// behind a gap in this history, or where thousands have been added since, it can miss
+// an ancestor.
 func (h *History) Delivered(heads, of []ID, limit int) (out map[ID]bool, whole bool) {
 	out = make(map[ID]bool, len(of))
 	asked := make(map[ID]bool, len(of))
 	low := uint64(MaxStamp)
 	for _, id := range of {
 		asked[id] = true
-		if t, ok := h.turns[id]; ok {
-			low = min(low, t.body.Stamp())
+		if stamp, ok := h.set.Stamp(id); ok {
+			low = min(low, stamp)
 		}
 	}
 	seen := make(map[ID]bool, len(heads))
@@ -25,7 +27,7 @@ func (h *History) Delivered(heads, of []ID, limit int) (out map[ID]bool, whole b
 		if asked[id] {
 			out[id] = true
 		}
-		if t, ok := h.turns[id]; ok && t.body.Stamp() > low && !seen[id] {
+		if stamp, ok := h.set.Stamp(id); ok && stamp > low && !seen[id] {
 			seen[id] = true
 			walk = append(walk, id)
 		}
@@ -37,10 +39,13 @@ func (h *History) Delivered(heads, of []ID, limit int) (out map[ID]bool, whole b
 		if limit--; limit < 0 {
 			return out, false
 		}
-		s := h.turns[walk[len(walk)-1]].body
+		s := h.bodies.inMemory(walk[len(walk)-1])
 		walk = walk[:len(walk)-1]
+		if s == nil {
+			continue
+		}
 		for _, p := range s.turn.Parents {
-			if t, ok := h.turns[p]; ok && t.body.Stamp() < s.Stamp() {
+			if stamp, ok := h.set.Stamp(p); ok && stamp < s.Stamp() {
 				reach(p)
 			}
 		}

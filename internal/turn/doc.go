@@ -1,6 +1,7 @@
 // Package turn holds what members must agree on byte by byte: the signed turn
 // with its id, what makes it valid, the order of turns, and History, the sorted
-// set of all that a member has.
+// set of all that a member has. A History knows the place and the state of each
+// turn; most turns themselves are on disk, and come through an Archive.
 //
 // A signed turn is
 //
@@ -18,5 +19,6 @@
 // such as those of the Unicode version a compiler brings.
 //
 // Nothing here does I/O, looks at a clock, starts a goroutine or draws a random
-// number. A Signed may be read by many goroutines; a History belongs to one.
+// number, but for what an Archive does when it is asked. A Signed may be read by
+// many goroutines; a History belongs to one.
 package turn

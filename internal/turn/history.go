@@ -10,108 +10,145 @@ import (
 // What it answers depends on which turns were added and, only where that is said,
 // on the order of adding.
 //
+// Of each turn it keeps what order, validity, sets and repair need, 55 to 100 bytes.
+// The turns themselves are in memory as far as they were used lately, and the
+// Archive gives the others; without one, all are in memory.
+//
 // Invariants:
 //
-//  1. index has exactly the items of turns.
-//  2. heads are the turns that no stored turn names as parent.
-//  3. wanted has exactly the parents that are named and not stored, each with the
-//     turns that name it; missing has each of them once, gaps the sum of all.
-//  4. A turn is Pending while one of its parents is wanted. All else that Shown
+//  1. heads are the turns that no stored turn names as parent.
+//  2. wanted has exactly the parents that are named and not stored, each with the
+//     turns that name it; gaps is the sum of all.
+//  3. A turn is Pending while one of its parents is wanted. All else that Shown
 //     says is a function of the turn and its parents.
 //
-// Memory grows with the turns: about 1 KB for one of one line, and at most
-// MaxParents wanted ids for each.
+// A partial history, which Restore gives, knows the set in part until Adopt: see
+// there for what it answers.
+//
+// Memory grows with the turns. One that is not Valid takes 100 bytes more, and a
+// Pending one 200 for each of the parents that it waits for, of which it names
+// MaxParents at most.
 type History struct {
-	turns   map[ID]stored
-	index   index // apart from the turns, which need not stay in memory for it
-	heads   map[ID]struct{}
-	sorted  []ID // the heads by id; nil: to be made again
+	set     *Set
+	bodies  bodies
+	heads   map[ID]uint64 // with their stamps
+	sorted  []ID          // the heads by id; nil: to be made again
+	pending map[ID]*pending
+	odd     map[ID]State // those that are Invalid or Newer
 	wanted  map[ID][]ID
-	missing []ID // in the order of becoming so; those no longer wanted go later
-	gaps    Sum  // of the hashes of what is wanted
-	parents []ID // for the next turn; nil: to be chosen again
+	gaps    Sum    // of the hashes of what is wanted
+	parents []ID   // for the next turn; nil: to be chosen again
+	base    *start // nil: it is not partial
 }
 
-// stored is a turn and what is known of it.
-type stored struct {
-	body  *Signed
-	gaps  uint8 // parents that are missing
-	state State
+// pending is a turn that waits for parents.
+type pending struct {
+	stamp   uint64
+	missing []ID   // by id
+	top     uint64 // the highest stamp of the parents that are stored
+	known   bool   // this version understands it
 }
 
-// NewHistory gives an empty history.
-func NewHistory() *History {
-	return &History{
-		turns:  map[ID]stored{},
-		heads:  map[ID]struct{}{},
-		wanted: map[ID][]ID{},
+// NewHistory gives an empty history that keeps all turns in memory.
+func NewHistory() *History { return empty(nil) }
+
+func empty(archive Archive) *History {
+	h := &History{
+		set:     &Set{},
+		heads:   map[ID]uint64{},
+		pending: map[ID]*pending{},
+		odd:     map[ID]State{},
+		wanted:  map[ID][]ID{},
 	}
+	h.bodies.init(archive)
+	return h
 }
 
 // Add stores s, which must be of the same group as all others, and tells whether
 // it is new. resolved are the turns that have just got their final state, in the
 // order: s itself if none of its parents is missing, and those that waited for s
-// alone. It costs O(log n) and as much as there are turns that wait for s.
+// alone. It costs O(log n) and as much as there are turns that wait for s. A
+// partial history must be given only what is not stored: see Undecided.
 func (h *History) Add(s *Signed) (added bool, resolved []ID) {
-	if h.Has(s.id) {
+	if _, ok := h.set.Stamp(s.id); ok {
 		return false, nil
 	}
-	t := stored{body: s, state: Pending}
+	t := pending{stamp: s.Stamp(), known: s.Known()}
 	for _, p := range s.turn.Parents {
 		h.unhead(p)
-		if h.Has(p) {
-			continue
+		if stamp, ok := h.stamp(p); ok {
+			t.top = max(t.top, stamp)
+		} else {
+			t.missing = append(t.missing, p)
+			h.want(p, s.id)
 		}
-		t.gaps++
-		if _, known := h.wanted[p]; !known {
-			h.missing = append(h.missing, p)
-			h.gaps = h.gaps.Plus(gapOf(p))
-		}
-		h.wanted[p] = append(h.wanted[p], s.id)
 	}
-	if t.gaps == 0 {
-		t.state = h.judge(s)
-		resolved = append(resolved, s.id)
-	}
-	h.turns[s.id] = t
-	h.index.insert(s.Item())
+	h.set.add(s.Item())
+	h.bodies.use(s)
 	h.parents = nil
-
-	children, wanted := h.wanted[s.id]
-	if !wanted {
-		h.heads[s.id] = struct{}{}
+	if h.base != nil {
+		h.base.count++
+	}
+	var items []Item
+	if len(t.missing) == 0 {
+		items = append(items, h.judge(s.id, t))
+	} else {
+		waits := t // the only one that outlives this
+		h.pending[s.id] = &waits
+	}
+	if _, wanted := h.wanted[s.id]; wanted {
+		items = append(items, h.arrived(s.Item())...)
+	} else {
+		h.heads[s.id] = s.Stamp()
 		h.sorted = nil
-		return true, resolved
 	}
-	delete(h.wanted, s.id)
-	h.gaps = h.gaps.Minus(gapOf(s.id))
-	h.forget()
-	for _, c := range children {
-		child := h.turns[c]
-		if child.gaps--; child.gaps == 0 {
-			child.state = h.judge(child.body)
-			resolved = append(resolved, c)
-		}
-		h.turns[c] = child
-	}
-	slices.SortFunc(resolved, h.compare)
-	return true, resolved
+	return true, idsOf(items)
 }
 
-// judge gives the state of a turn whose parents are all stored.
-func (h *History) judge(s *Signed) State {
-	var top uint64
-	for _, p := range s.turn.Parents {
-		top = max(top, h.turns[p].body.Stamp())
+// want notes that child waits for a turn that is not stored.
+func (h *History) want(id, child ID) {
+	if _, known := h.wanted[id]; !known {
+		h.gaps = h.gaps.Plus(gapOf(id))
 	}
+	h.wanted[id] = append(h.wanted[id], child)
+}
+
+// arrived ends the waiting for it, and gives the turns that waited for nothing else.
+func (h *History) arrived(it Item) (resolved []Item) {
+	children := h.wanted[it.ID]
+	delete(h.wanted, it.ID)
+	h.gaps = h.gaps.Minus(gapOf(it.ID))
+	for _, c := range children {
+		t := h.pending[c]
+		t.top = max(t.top, it.Stamp)
+		t.missing = slices.DeleteFunc(t.missing, func(p ID) bool { return p == it.ID })
+		if len(t.missing) == 0 {
+			delete(h.pending, c)
+			resolved = append(resolved, h.judge(c, *t))
+		}
+	}
+	return resolved
+}
+
+// judge gives a turn whose parents are all stored its state.
+func (h *History) judge(id ID, t pending) Item {
 	switch {
-	case s.Stamp() <= top || s.Stamp() > top+MaxJump:
-		return Invalid
-	case !s.Known():
-		return Newer
-	default:
-		return Valid
+	case t.stamp <= t.top || t.stamp > t.top+MaxJump:
+		h.odd[id] = Invalid
+	case !t.known:
+		h.odd[id] = Newer
 	}
+	return Item{Stamp: t.stamp, ID: id}
+}
+
+// idsOf gives the ids of items, in the order.
+func idsOf(items []Item) []ID {
+	slices.SortFunc(items, Item.Compare)
+	var ids []ID
+	for _, it := range items {
+		ids = append(ids, it.ID)
+	}
+	return ids
 }
 
 func (h *History) unhead(id ID) {
@@ -121,37 +158,60 @@ func (h *History) unhead(id ID) {
 	}
 }
 
-// forget drops ids that are no longer wanted from the front of missing, and all of
-// them once they are half of it, so that it costs O(1) for each on average.
-func (h *History) forget() {
-	gone := func(id ID) bool { _, wanted := h.wanted[id]; return !wanted }
-	for len(h.missing) > 0 && gone(h.missing[0]) {
-		h.missing = h.missing[1:]
+// stamp gives the stamp of a stored turn.
+func (h *History) stamp(id ID) (uint64, bool) {
+	stamp, ok := h.set.Stamp(id)
+	if !ok && h.base != nil {
+		return h.learn(id)
 	}
-	if len(h.missing) > 2*len(h.wanted) {
-		h.missing = slices.DeleteFunc(h.missing, gone)
-	}
-}
-
-// compare orders two stored turns.
-func (h *History) compare(a, b ID) int {
-	return h.turns[a].body.Item().Compare(h.turns[b].body.Item())
+	return stamp, ok
 }
 
 // Has tells whether the turn is stored.
 func (h *History) Has(id ID) bool {
-	_, ok := h.turns[id]
+	_, ok := h.stamp(id)
 	return ok
 }
 
-// Get gives a stored turn, nil if it is not.
-func (h *History) Get(id ID) *Signed { return h.turns[id].body }
+// Item gives the place of a stored turn. False: it is not stored.
+func (h *History) Item(id ID) (Item, bool) {
+	stamp, ok := h.stamp(id)
+	return Item{Stamp: stamp, ID: id}, ok
+}
 
-// Len is the number of turns.
-func (h *History) Len() int { return h.index.len() }
+// Get gives a stored turn. Nil: it is not stored, or it is not in memory and cannot be
+// read now.
+func (h *History) Get(id ID) *Signed {
+	if !h.Has(id) {
+		return nil
+	}
+	return h.bodies.get(id)
+}
+
+// Len is the number of turns that At, Index and Sum know: all, unless it is partial.
+func (h *History) Len() int { return h.set.Len() }
+
+// Count is the number of all turns that are stored.
+func (h *History) Count() int {
+	if h.base != nil {
+		return h.base.count
+	}
+	return h.Len()
+}
 
 // Shown gives the state of a turn.
-func (h *History) Shown(id ID) State { return h.turns[id].state }
+func (h *History) Shown(id ID) State {
+	if _, ok := h.pending[id]; ok {
+		return Pending
+	}
+	if state, ok := h.odd[id]; ok {
+		return state
+	}
+	if h.Has(id) {
+		return Valid
+	}
+	return Absent
+}
 
 // Heads gives the turns that no stored turn names as parent, by id: a new slice.
 // A turn whose child came first never is one.
@@ -178,58 +238,25 @@ func (h *History) Fingerprint() [32]byte {
 	return [32]byte(d.Sum(nil))
 }
 
-// Missing gives the parents that stored turns name and that are not stored, at
-// most limit of them, in the order in which they became missing.
-func (h *History) Missing(limit int) []ID {
-	limit = min(limit, len(h.wanted))
-	if limit <= 0 {
-		return nil
-	}
-	out := make([]ID, 0, limit)
-	for _, id := range h.missing {
-		if _, wanted := h.wanted[id]; wanted {
-			if out = append(out, id); len(out) == limit {
-				break
-			}
-		}
-	}
-	return out
-}
+// Missing is the number of parents that stored turns name and that are not stored.
+func (h *History) Missing() int { return len(h.wanted) }
 
 // Gap gives the missing parents of a stored turn, by id.
 func (h *History) Gap(id ID) []ID {
-	t := h.turns[id]
-	if t.gaps == 0 {
-		return nil
+	if t, ok := h.pending[id]; ok {
+		return slices.Clone(t.missing)
 	}
-	out := make([]ID, 0, t.gaps)
-	for _, p := range t.body.turn.Parents {
-		if !h.Has(p) {
-			out = append(out, p)
-		}
-	}
-	return out
+	return nil
 }
 
 // At gives item i of the order, 0 <= i < Len(). As with a slice, another i panics.
-func (h *History) At(i int) Item {
-	if i < 0 || i >= h.Len() {
-		panic("turn: History.At out of range")
-	}
-	return h.index.at(i)
-}
+func (h *History) At(i int) Item { return h.set.At(i) }
 
 // Index is the number of items before it, whether or not it is stored.
-func (h *History) Index(it Item) int { return h.index.rank(it) }
+func (h *History) Index(it Item) int { return h.set.Index(it) }
 
-// Sum adds the ids of the items [from, to), 0 <= from <= to <= Len(), as
-// little-endian integers mod 2^256. As with a slice, other bounds panic.
-func (h *History) Sum(from, to int) [32]byte {
-	if from < 0 || from > to || to > h.Len() {
-		panic("turn: History.Sum out of range")
-	}
-	return h.index.sumBefore(to).Minus(h.index.sumBefore(from)).Bytes()
-}
+// Sum adds the ids of the items [from, to), as Set does.
+func (h *History) Sum(from, to int) [32]byte { return h.set.Sum(from, to) }
 
 // Before gives the turn that comes before a stored one in the order, Invalid ones
 // left out. False: there is none.
@@ -240,11 +267,12 @@ func (h *History) Before(id ID) (ID, bool) { return h.beside(id, -1) }
 func (h *History) After(id ID) (ID, bool) { return h.beside(id, 1) }
 
 func (h *History) beside(id ID, step int) (ID, bool) {
-	if !h.Has(id) {
+	it, ok := h.Item(id)
+	if !ok {
 		return ID{}, false
 	}
-	for i := h.Index(h.turns[id].body.Item()) + step; i >= 0 && i < h.Len(); i += step {
-		if other := h.At(i).ID; h.Shown(other) != Invalid {
+	for i := h.Index(it) + step; i >= 0 && i < h.Len(); i += step {
+		if other := h.At(i).ID; h.odd[other] != Invalid {
 			return other, true
 		}
 	}

@@ -32,6 +32,63 @@ type node struct {
 
 func (x *index) len() int { return x.root.count }
 
+// bulk fills an empty index with items that are in the order, without doubles. The
+// leaves are pieces of the slice, until they change.
+func (x *index) bulk(items []Item) {
+	if len(items) == 0 {
+		return
+	}
+	level := make([]branch, 0, pieces(len(items)))
+	for i := range pieces(len(items)) {
+		lo, hi := piece(len(items), i)
+		level = append(level, branchOf(&node{items: items[lo:hi:hi]}))
+	}
+	for len(level) > 1 {
+		above := make([]branch, 0, pieces(len(level)))
+		for i := range pieces(len(level)) {
+			lo, hi := piece(len(level), i)
+			above = append(above, branchOf(&node{kids: slices.Clone(level[lo:hi])}))
+		}
+		level = above
+	}
+	x.root = level[0]
+}
+
+// pieces is how many nodes n things take, piece what the i-th of them gets: equal
+// shares, so that none is less than half full.
+func pieces(n int) int { return (n + width - 1) / width }
+
+func piece(n, i int) (from, to int) { return i * n / pieces(n), (i + 1) * n / pieces(n) }
+
+// has tells whether it is there.
+func (x *index) has(it Item) bool {
+	n := x.root.node
+	if n == nil {
+		return false
+	}
+	for n.kids != nil {
+		n = n.kids[n.kidOf(it)].node
+	}
+	_, found := slices.BinarySearchFunc(n.items, it, Item.Compare)
+	return found
+}
+
+// each gives all items in the order.
+func (x *index) each(do func(Item)) {
+	if x.root.node != nil {
+		x.root.node.each(do)
+	}
+}
+
+func (n *node) each(do func(Item)) {
+	for _, it := range n.items {
+		do(it)
+	}
+	for i := range n.kids {
+		n.kids[i].node.each(do)
+	}
+}
+
 // insert adds it and tells whether it was new.
 func (x *index) insert(it Item) bool {
 	if x.root.node == nil {
@@ -71,18 +128,18 @@ func (b *branch) insert(it Item) (added bool, right *branch) {
 	return true, b.split()
 }
 
-// split cuts b in two if its node is too wide, and gives the right half.
+// split cuts b in two if its node is too wide, and gives the right half. Neither
+// keeps the room that the whole had: most leaves never change again.
 func (b *branch) split() *branch {
 	n := b.node
 	var half node
 	switch {
 	case len(n.items) > width:
 		half.items = slices.Clone(n.items[width/2:])
-		n.items = n.items[:width/2]
+		n.items = slices.Clone(n.items[:width/2])
 	case len(n.kids) > width:
 		half.kids = slices.Clone(n.kids[width/2:])
-		clear(n.kids[width/2:])
-		n.kids = n.kids[:width/2]
+		n.kids = slices.Clone(n.kids[:width/2])
 	default:
 		return nil
 	}

@@ -16,19 +16,28 @@ import (
 // breaks the rule or names a parent that nobody has, a member could bring the
 // record to MaxStamp, after which nobody can speak. So nobody follows there.
 func (h *History) MaxStamp() uint64 {
+	top, _ := h.top()
+	return top.Stamp
+}
+
+// top is the last item within reach. False: there is none.
+func (h *History) top() (Item, bool) {
 	n := h.reach()
 	if n == 0 {
-		return 0
+		return Item{}, false
 	}
-	return h.At(n - 1).Stamp
+	return h.At(n - 1), true
 }
 
 // reach is the number of items before the first step of more than MaxJump. Each
 // round but the last goes on by MaxJump or, with the round after it, by more.
 func (h *History) reach() int {
 	n, top := 0, uint64(0)
+	if h.base != nil {
+		top = h.base.top // steps below it are not known; it is within reach
+	}
 	for {
-		m := h.index.rank(Item{Stamp: top + MaxJump + 1})
+		m := h.Index(Item{Stamp: top + MaxJump + 1})
 		if m == n {
 			return n
 		}
@@ -48,14 +57,14 @@ func (h *History) ParentsForNext() []ID {
 }
 
 func (h *History) chooseParents() []ID {
-	n := h.reach()
-	if n == 0 {
+	top, ok := h.top()
+	if !ok {
 		return nil
 	}
 	items := make([]Item, 1, MaxParents+1) // the last in the order, that first
-	items[0] = h.At(n - 1)
-	for id := range h.heads {
-		it := h.turns[id].body.Item()
+	items[0] = top
+	for id, stamp := range h.heads {
+		it := Item{Stamp: stamp, ID: id}
 		if !it.Less(items[0]) || len(items) == MaxParents && it.Less(items[MaxParents-1]) {
 			continue
 		}
