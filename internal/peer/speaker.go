@@ -123,12 +123,12 @@ func (c *Core) ask(now Now) {
 }
 
 // saidMaybe tells whether the next line is of the last run and the record is
-// still being fetched: it may turn out to be there already.
+// still being read or fetched: it may turn out to be there already.
 func (c *Core) saidMaybe(now Now) bool {
 	if len(c.speaker.queue) == 0 || c.speaker.queue[0].n != 0 {
 		return false
 	}
-	return c.screen.catching || c.fetches() && now.Boot < c.start+oldLineWait
+	return c.screen.catching || (c.fetches() || c.history.Partial()) && now.Boot < c.start+oldLineWait
 }
 
 // entered is told when the floor is this member's.
