@@ -12,9 +12,15 @@ import (
 // that of others: it tells no settled stamp, and is busy for who wants to reconcile. A
 // turn that came and that may be in the record already (turn.History.Undecided) was
 // dropped: it is asked for now, if it is not there.
-func (c *Core) Loaded(now Now, all *turn.Set) {
+//
+// A set that is not of the turns that Config.Summary sums up, and of those since, is
+// refused with turn.ErrOtherSet, and all stays as it is: Loaded may be called again.
+func (c *Core) Loaded(now Now, all *turn.Set) error {
 	c.clock(now)
-	c.history.Adopt(all)
+	if _, err := c.history.Adopt(all); err != nil {
+		c.settle(now)
+		return err
+	}
 	c.floor.Observe(c.history.MaxStamp())
 	r := &c.repair
 	r.forget(c.history.Has)
@@ -28,6 +34,7 @@ func (c *Core) Loaded(now Now, all *turn.Set) {
 	c.resume(now)
 	c.nextSession(now)
 	c.settle(now)
+	return nil
 }
 
 // forget ends the wanting of turns that are there already.

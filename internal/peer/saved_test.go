@@ -17,6 +17,7 @@ type saved struct {
 	met    []Met
 	turns  map[turn.ID]*turn.Signed // of the disk, as far as they were looked for
 	read   int
+	starts int
 	within time.Duration // how long after a start all is read, at most; below 0: it is not
 	chance *rand.Rand
 	fails  func() bool // tells that a turn cannot be read now; nil: each can
@@ -72,20 +73,25 @@ func (s *saved) start(m *mem, cfg *Config) {
 	if s.within < 0 {
 		return
 	}
-	items, after := s.items(m), time.Duration(s.chance.Int64N(int64(s.within)+1))
-	m.g.at(m.g.now+after, func() {
-		if !m.dead && m.core.History().Partial() {
-			s.load(m, items)
-		}
+	s.starts++
+	start, items := s.starts, s.items(m)
+	m.g.at(m.g.now+time.Duration(s.chance.Int64N(int64(s.within)+1)), func() {
+		m.input(func(c *Core, now Now) {
+			if s.starts == start && c.History().Partial() {
+				s.load(c, m, now, items)
+			}
+		})
 	})
 }
 
-func (s *saved) load(m *mem, items []turn.Item) {
+func (s *saved) load(c *Core, m *mem, now Now, items []turn.Item) {
 	set, err := turn.NewSet(items)
 	if err != nil {
 		m.g.t.Fatal(err)
 	}
-	m.input(func(c *Core, now Now) { c.Loaded(now, set) })
+	if err := c.Loaded(now, set); err != nil {
+		m.g.t.Error(err)
+	}
 }
 
 // summaryOf sums up the turns.
@@ -169,7 +175,7 @@ func (m *mem) partly() (load func()) {
 	items := m.saved.items(m)
 	m.saved.within = -1
 	m.start()
-	return func() { m.saved.load(m, items) }
+	return func() { m.input(func(c *Core, now Now) { m.saved.load(c, m, now, items) }) }
 }
 
 // A start from a checkpoint, after a crash, with turns behind the checkpoint.

@@ -148,7 +148,7 @@ func BenchmarkAdopt1M(b *testing.B) {
 			h.Add(s)
 		}
 		b.StartTimer()
-		if resolved := h.Adopt(set); len(resolved) != 500 || h.Len() != len(items)+1000 {
+		if resolved, err := h.Adopt(set); err != nil || len(resolved) != 500 || h.Len() != len(items)+1000 {
 			b.Fatalf("%d resolved, %d turns", len(resolved), h.Len())
 		}
 	}

@@ -1,5 +1,10 @@
 package turn
 
+import (
+	"errors"
+	"fmt"
+)
+
 // start is what a partial history knows of the turns that it does not know.
 type start struct {
 	count  int         // of all turns that are stored
@@ -84,15 +89,28 @@ func (h *History) Undecided(stamp uint64) bool { return h.base != nil && stamp <
 // order, so that nothing can be missed from there on.
 func (h *History) Whole(it Item) bool { return h.base == nil || !it.Less(h.base.from) }
 
-// Adopt gives a partial history the set of all turns that were stored at its start;
-// those that were added since may be in it too. It must not be used by others any
-// more. resolved are the turns that have just got their final state, in the order:
+// Adopt gives a partial history the set of all turns that s of Restore sums up; those
+// that were added since may be in it too, and no others. It must not be used by others
+// any more. resolved are the turns that have just got their final state, in the order:
 // those that waited for a parent that turns out to be there. It costs O(log n) for
-// each turn that was known, and for each that is missing. It does nothing to a
-// history that is not partial.
-func (h *History) Adopt(all *Set) (resolved []ID) {
+// each turn that was known, and for each that is missing. It does nothing to a history
+// that is not partial.
+//
+// It refuses a set that, with what is known, does not have as many turns as there
+// are, with ErrOtherSet: the history stays partial. To believe it would be to take
+// turns for new that are there, and to tell them as heads.
+func (h *History) Adopt(all *Set) (resolved []ID, err error) {
 	if h.base == nil {
-		return nil
+		return nil, nil
+	}
+	n := all.Len()
+	h.set.index.each(func(it Item) {
+		if !all.index.has(it) {
+			n++
+		}
+	})
+	if n != h.base.count {
+		return nil, fmt.Errorf("%w: %d turns, not %d", ErrOtherSet, n, h.base.count)
 	}
 	known := h.set
 	h.set, h.base, h.parents = all, nil, nil
@@ -103,8 +121,11 @@ func (h *History) Adopt(all *Set) (resolved []ID) {
 			items = append(items, h.arrived(Item{Stamp: stamp, ID: id})...)
 		}
 	}
-	return idsOf(items)
+	return idsOf(items), nil
 }
+
+// ErrOtherSet is that a set of turns is not the one that the summary is of.
+var ErrOtherSet = errors.New("turn: not the turns that the record was summed up from")
 
 // learn looks for a turn that a partial history does not know. One above all that was
 // within reach is none of those: it is on its way, or was not added.

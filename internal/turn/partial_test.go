@@ -1,6 +1,7 @@
 package turn
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -120,7 +121,10 @@ func TestPartialAgainstReference(t *testing.T) {
 				disk.fails = nil
 				before := waiting(h)
 				waited += len(before)
-				resolved := h.Adopt(setWith(t, rng, items, since))
+				resolved, err := h.Adopt(setWith(t, rng, items, since))
+				if err != nil {
+					t.Fatalf("%s: %v", where, err)
+				}
 				checkResolved(t, where, resolved, before, slow)
 				late += len(resolved)
 				todo, postponed = append(postponed, todo...), nil
@@ -316,12 +320,51 @@ func TestUndecided(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.Adopt(set)
+	if _, err := h.Adopt(set); err != nil {
+		t.Fatal(err)
+	}
 	if h.Undecided(1) || !h.Whole(first.Item()) || h.Partial() || h.Len() != 6 {
 		t.Error("it is still partial")
 	}
-	if h.Adopt(&Set{}) != nil || h.Len() != 6 {
+	if resolved, err := h.Adopt(&Set{}); resolved != nil || err != nil || h.Len() != 6 {
 		t.Error("adopted twice")
+	}
+}
+
+// A set that is not of the turns that were summed up is refused, and the right one
+// is taken after it.
+func TestAdoptRefuses(t *testing.T) {
+	full, disk := NewHistory(), newShelf()
+	var parent []ID
+	for i := range uint64(50) {
+		s := unsigned(t, 1+i, parent...)
+		full.Add(s)
+		disk.put(s)
+		parent = []ID{s.ID()}
+	}
+	sum, items := checkpoint(full, 5)
+	h := Restore(disk.get, sum, nil)
+	since := unsigned(t, 90, parent...)
+	h.Add(since)
+	for what, wrong := range map[string][]Item{
+		"none": nil, "one too few": append(slices.Clone(items[:20]), items[21:]...),
+		"one too many":  append(slices.Clone(items), Item{Stamp: 3, ID: ID{1}}),
+		"another stamp": append([]Item{{Stamp: 2, ID: sum.Recent[0].ID()}}, items...),
+	} {
+		set, err := NewSet(wrong)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.Adopt(set); !errors.Is(err, ErrOtherSet) || !h.Partial() || h.Count() != 51 || !h.Has(items[30].ID) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	set, err := NewSet(append(items[:45], since.Item())) // the last are known
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Adopt(set); err != nil || h.Len() != 51 || h.Partial() {
+		t.Errorf("%d turns: %v", h.Len(), err)
 	}
 }
 
