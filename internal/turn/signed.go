@@ -168,6 +168,7 @@ func decOptions() cbor.DecOptions {
 		DupMapKey:        cbor.DupMapKeyEnforcedAPF,
 		IndefLength:      cbor.IndefLengthForbidden,
 		TagsMd:           cbor.TagsForbidden,
+		NaN:              cbor.NaNDecodeForbidden, // not equal to itself: a map can have it twice, and then has no one order
 		MaxNestedLevels:  16,
 		MaxArrayElements: MaxSigned,
 		MaxMapPairs:      MaxSigned,
@@ -211,7 +212,7 @@ const stableElements = 7
 
 // decodeNewer reads the array of a turn that this version does not understand.
 // What follows the kind can be anything that is canonical, not nested deeper
-// than 16 arrays and maps, and without tags.
+// than 16 arrays and maps, without tags and without NaN.
 func decodeNewer(array []byte) (Turn, error) {
 	var elements []cbor.RawMessage
 	if err := decoder.Unmarshal(array, &elements); err != nil {
