@@ -10,7 +10,8 @@ import (
 	"github.com/papo-chat/papo/internal/turn"
 )
 
-func long(b *testing.B, n int) []*turn.Signed {
+// long is a chain of turns.
+func long(b testing.TB, n int) []*turn.Signed {
 	var ts []*turn.Signed
 	for i := range n {
 		ts = append(ts, say(b, "ana", uint64(i+1), "a line of the usual length, about so", ts[max(0, i-1):]...))

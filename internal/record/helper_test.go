@@ -54,20 +54,33 @@ func sign(t testing.TB, name string, d turn.Turn) *turn.Signed {
 // newer signs a turn of a kind that is not known yet.
 func newer(t testing.TB, name string, stamp uint64, parents ...turn.ID) *turn.Signed {
 	t.Helper()
+	if parents == nil {
+		parents = []turn.ID{}
+	}
+	author := turn.Key(key(name).Public().(ed25519.PublicKey))
+	return signArray(t, name, 1, author, name, stamp, parents, 1000, 77, "a picture")
+}
+
+// named signs a turn by a key that calls itself so, also with a name that turn.Sign
+// refuses and turn.Parse takes.
+func named(t testing.TB, by, name string, stamp uint64) *turn.Signed {
+	t.Helper()
+	author := turn.Key(key(by).Public().(ed25519.PublicKey))
+	return signArray(t, by, 1, author, name, stamp, []turn.ID{}, 1000, 0, []turn.LineID{{}}, []string{"hello"})
+}
+
+func signArray(t testing.TB, by string, elements ...any) *turn.Signed {
+	t.Helper()
 	mode, err := cbor.CoreDetEncOptions().EncMode()
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := key(name)
-	if parents == nil {
-		parents = []turn.ID{}
-	}
-	array, err := mode.Marshal([]any{1, turn.Key(k.Public().(ed25519.PublicKey)), name, stamp, parents, 1000, 77, "a picture"})
+	array, err := mode.Marshal(elements)
 	if err != nil {
 		t.Fatal(err)
 	}
 	id := sha256.Sum256(slices.Concat([]byte("papo turn v1"), group[:], array))
-	s, err := turn.Parse(group, append(array, ed25519.Sign(k, id[:])...))
+	s, err := turn.Parse(group, append(array, ed25519.Sign(key(by), id[:])...))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,11 +24,12 @@ import (
 //
 // If each is not nil it gets every turn with a good signature, once, in the order of
 // the file, before it is known whether the file is sound. Apart from what each
-// keeps, memory grows by some 200 bytes a turn.
+// keeps, memory grows by some 200 bytes a turn, and by at most 3 KB, however long the
+// lines are.
 func Verify(r io.Reader, each func(*turn.Signed)) (*Report, error) {
 	v := &verifier{
 		in: bufio.NewReaderSize(r, 1<<16), sum: sha256.New(),
-		links: newLinks(), authors: authors{}, each: each,
+		links: newLinks(), authors: newAuthors(), each: each,
 	}
 	if err := v.run(); err != nil {
 		return nil, err
@@ -48,7 +49,7 @@ type verifier struct {
 	sum     hash.Hash // of the lines before the end
 	report  Report
 	links   *links
-	authors authors
+	authors *authors
 	each    func(*turn.Signed)
 
 	line  int       // lines read
@@ -87,7 +88,7 @@ func (v *verifier) run() error {
 		switch {
 		case errors.Is(err, io.EOF):
 			if !v.ended {
-				v.fault(Fault{Line: v.line + 1, Code: FaultCut})
+				v.always(Fault{Line: v.line + 1, Code: FaultCut})
 			}
 			return nil
 		case err != nil:
@@ -95,14 +96,14 @@ func (v *verifier) run() error {
 		}
 	}
 	if _, err := v.in.ReadByte(); err == nil {
-		v.fault(Fault{Line: v.line + 1, Code: FaultAfterEnd})
+		v.always(Fault{Line: v.line + 1, Code: FaultAfterEnd})
 	} else if !errors.Is(err, io.EOF) {
 		return err
 	}
 	return nil
 }
 
-// read reads a line. io.EOF: there is none. What does not begin as the end does
+// read reads a line, of the first one no more than can be a header. io.EOF: there is none. What does not begin as the end does
 // is added to the checksum.
 func (v *verifier) read() (row, error) {
 	r := row{line: v.line + 1}
@@ -122,6 +123,10 @@ func (v *verifier) read() (row, error) {
 			r.raw = nil
 		}
 		if errors.Is(err, bufio.ErrBufferFull) {
+			if r.long && v.line == 0 {
+				v.line++
+				return r, nil // no header is that long, so nothing after it counts
+			}
 			continue
 		}
 		v.line++
@@ -262,7 +267,7 @@ func differs(want, line []byte) Fault {
 func (v *verifier) take(r *row) {
 	switch {
 	case r.cut:
-		v.fault(Fault{Line: r.line, Code: FaultCut})
+		v.always(Fault{Line: r.line, Code: FaultCut})
 		v.ended = true
 		return
 	case bytes.HasPrefix(r.raw, []byte(endPrefix)):
@@ -288,7 +293,10 @@ func (v *verifier) take(r *row) {
 	}
 	v.last = r.s.Item()
 	if v.links.add(r.s, r.line) {
-		v.broken(openTurn{r.s, r.line})
+		v.report.Broken++
+		if len(v.report.Breaks) < MaxFaults {
+			v.report.Breaks = append(v.report.Breaks, Broken{Line: r.line, ID: r.s.ID(), Author: r.s.Turn().Author})
+		}
 	}
 	v.report.Turns++
 	if !r.s.Known() {
@@ -304,17 +312,18 @@ func (v *verifier) end(r *row) {
 	v.ended = true
 	e, ok := parseEnd(r.raw)
 	if !ok {
-		v.fault(Fault{Line: r.line, Code: FaultEndForm})
+		v.always(Fault{Line: r.line, Code: FaultEndForm})
 		return
 	}
 	if e.turns != v.turns {
-		v.report.Faults = append(v.report.Faults, Fault{Line: r.line, Code: FaultCount, Want: e.turns, Got: v.turns})
+		v.always(Fault{Line: r.line, Code: FaultCount, Want: e.turns, Got: v.turns})
 	}
 	if e.sum != [32]byte(v.sum.Sum(nil)) {
-		v.report.Faults = append(v.report.Faults, Fault{Line: r.line, Code: FaultChecksum})
+		v.always(Fault{Line: r.line, Code: FaultChecksum})
 	}
 }
 
+// fault tells what is wrong with one of many lines.
 func (v *verifier) fault(f Fault) {
 	if len(v.report.Faults) >= MaxFaults {
 		v.report.MoreFaults++
@@ -323,31 +332,25 @@ func (v *verifier) fault(f Fault) {
 	v.report.Faults = append(v.report.Faults, f)
 }
 
-func (v *verifier) broken(o openTurn) {
-	v.report.Broken++
-	v.report.Breaks = append(v.report.Breaks, Broken{Line: o.place, ID: o.s.ID(), Author: o.s.Turn().Author})
-}
+// always tells what is wrong with the file, of which there is little: also where
+// there are too many faults in lines.
+func (v *verifier) always(f Fault) { v.report.Faults = append(v.report.Faults, f) }
 
 // conclude compares what the header says with what there is. Where lines are
 // damaged, or the file is cut, it cannot but differ: then only they are told.
 func (v *verifier) conclude() {
 	r := &v.report
-	for _, o := range v.links.finish() {
-		v.broken(o)
+	late := v.links.finish()
+	r.Broken += len(late)
+	for _, o := range late[:min(len(late), MaxFaults)] {
+		r.Breaks = append(r.Breaks, Broken{Line: o.place, ID: o.id, Author: o.author})
 	}
 	slices.SortFunc(r.Breaks, func(a, b Broken) int { return cmp.Compare(a.Line, b.Line) })
 	r.Breaks = r.Breaks[:min(len(r.Breaks), MaxFaults)]
-	for id, line := range v.links.wanted {
-		r.Gaps = append(r.Gaps, Gap{ID: id, Line: line})
-	}
-	slices.SortFunc(r.Gaps, func(a, b Gap) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), bytes.Compare(a.ID[:], b.ID[:]))
-	})
-	r.Missing = len(r.Gaps)
-	r.Gaps = r.Gaps[:min(len(r.Gaps), MaxFaults)]
+	r.Missing, r.Gaps = len(v.links.wanted), v.links.gaps()
 
 	r.Fingerprint, r.Heads = v.links.fingerprint(), len(v.links.heads)
-	r.Authors = v.authors.sorted()
+	r.Authors, r.shared = v.authors.sorted(), v.authors.shared()
 	for _, a := range r.Authors {
 		if r.First.IsZero() || a.First.Before(r.First) {
 			r.First = a.First
@@ -357,7 +360,7 @@ func (v *verifier) conclude() {
 		}
 	}
 	if h := r.Header; h != nil {
-		wrong := func(f Fault) { f.Line = 1; r.Faults = append(r.Faults, f) }
+		wrong := func(f Fault) { f.Line = 1; v.always(f) }
 		cut := slices.ContainsFunc(r.Faults, func(f Fault) bool { return f.Code == FaultCut })
 		if h.Turns != v.turns && !cut {
 			wrong(Fault{Code: FaultCount, Want: h.Turns, Got: v.turns})
