@@ -80,7 +80,7 @@ type verdict struct {
 	report *record.Report
 }
 
-// mostAuthors bounds the keys that are told to people.
+// mostAuthors bounds the keys, and the names that several share, that are told to people.
 const mostAuthors = 100
 
 // text tells it to people.
@@ -105,25 +105,40 @@ func (v *verdict) text() {
 		v.line(w.T("verify.fingerprint", words.D{"Fingerprint": fmt.Sprintf("%x", r.Fingerprint)}))
 	}
 	v.line(w.T("verify.created", words.D{"Time": moment(r.Header.Created)}))
-	if r.Turns == 0 {
-		return
+	if r.Turns > 0 {
+		v.authors()
 	}
+	if r.Sound() {
+		v.line("")
+		if r.Turns > 0 {
+			v.line(w.T("verify.proves"))
+		}
+		v.line(w.T("verify.proves-not"))
+	}
+	if r.Whole() {
+		v.line(w.T("verify.compare"))
+	}
+}
+
+// authors tells who signed, when by their clocks.
+func (v *verdict) authors() {
+	w, r := v.words, v.report
 	v.line(w.T("verify.span", words.D{"First": moment(r.First), "Last": moment(r.Last)}))
 	v.line("")
 	v.line(w.T("verify.authors"))
 	for _, a := range r.Authors[:min(len(r.Authors), mostAuthors)] {
+		names := strings.Join(a.Names, ", ")
+		if a.MoreNames > 0 {
+			names += " " + w.N("verify.more-names", a.MoreNames)
+		}
 		v.line("  " + w.T("verify.author", words.D{
-			"Key": a.Key.String(), "Short": a.Key.Short(), "Turns": w.N("count.turns", a.Turns), "Names": strings.Join(a.Names, ", "),
+			"Key": a.Key.String(), "Short": a.Key.Short(), "Turns": w.N("count.turns", a.Turns), "Names": names,
 		}))
 	}
 	v.more(len(r.Authors) - mostAuthors)
 	if shared := r.Shared(); len(shared) > 0 {
-		v.line(w.T("verify.shared", words.D{"Names": w.List(shared)}))
-	}
-	if r.Sound() {
-		v.line("")
-		v.line(w.T("verify.proves"))
-		v.line(w.T("verify.proves-not"))
+		v.line(w.T("verify.shared", words.D{"Names": w.List(shared[:min(len(shared), mostAuthors)])}))
+		v.more(len(shared) - mostAuthors)
 	}
 }
 
@@ -188,7 +203,7 @@ func (v *verdict) objects() {
 	}
 	for _, a := range r.Authors {
 		object(map[string]any{
-			"type": "author", "author": a.Key.String(), "names": a.Names, "turns": a.Turns,
+			"type": "author", "author": a.Key.String(), "names": a.Names, "more_names": a.MoreNames, "turns": a.Turns,
 			"first": a.First.UTC().Format(jsonTime), "last": a.Last.UTC().Format(jsonTime),
 		})
 	}

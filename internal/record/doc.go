@@ -10,6 +10,7 @@
 // What a whole file proves: the holders of the listed keys signed exactly these
 // turns, for this group, each knowing of the turns that it names as parents; and
 // what the file has no turn says is missing. It does not prove who holds a key, that
-// the times are right, nor that nothing was said after the last turns: for that,
-// compare the keys and the fingerprint with what the members have.
+// the times are right, nor that nothing else was said: turns that no other names can
+// be left out. For that, compare the keys and the fingerprint with what the members
+// have.
 package record
