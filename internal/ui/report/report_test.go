@@ -337,3 +337,43 @@ func TestParseWhen(t *testing.T) {
 		}
 	}
 }
+
+// On days on which clocks are put forward or back nothing that was said falls out.
+func TestParseWhenOnDaysOfChange(t *testing.T) {
+	for _, c := range []struct {
+		zone, s  string
+		from, to string
+	}{
+		// Midnight is never shown.
+		{"America/Sao_Paulo", "2018-11-04", "2018-11-04T01:00:00-02:00", "2018-11-05T00:00:00-02:00"},
+		{"America/Sao_Paulo", "2018-11-03", "2018-11-03T00:00:00-03:00", "2018-11-04T01:00:00-02:00"},
+		{"America/Havana", "2026-03-08", "2026-03-08T01:00:00-04:00", "2026-03-09T00:00:00-04:00"},
+		{"Africa/Cairo", "2026-04-24", "2026-04-24T01:00:00+03:00", "2026-04-25T00:00:00+03:00"},
+		{"Africa/Cairo", "2026-04-23", "2026-04-23T00:00:00+02:00", "2026-04-24T01:00:00+03:00"},
+		{"Atlantic/Azores", "2026-03-29 00:30", "2026-03-29T01:00:00Z", "2026-03-29T01:00:00.000000001Z"},
+		// Midnight, or another time, is shown twice.
+		{"America/Havana", "2026-11-01", "2026-11-01T00:00:00-04:00", "2026-11-02T00:00:00-05:00"},
+		{"America/Havana", "2026-10-31", "2026-10-31T00:00:00-04:00", "2026-11-01T00:00:00-04:00"},
+		{"America/Sao_Paulo", "2018-02-17", "2018-02-17T00:00:00-02:00", "2018-02-18T00:00:00-03:00"},
+		{"America/Sao_Paulo", "2018-02-17 23:30", "2018-02-17T23:30:00-02:00", "2018-02-17T23:31:00-03:00"},
+		{"America/New_York", "2026-11-01T01:30", "2026-11-01T01:30:00-04:00", "2026-11-01T01:31:00-05:00"},
+		{"America/New_York", "2026-11-01 00:59", "2026-11-01T00:59:00-04:00", "2026-11-01T01:00:00-04:00"},
+		{"America/New_York", "2026-11-01T01:30:00.5", "2026-11-01T01:30:00.5-04:00", "2026-11-01T01:30:00.501-05:00"},
+		{"America/New_York", "2026-11-01T01:30:00-05:00", "2026-11-01T01:30:00-05:00", "2026-11-01T01:30:01-05:00"},
+		{"Pacific/Apia", "2011-12-30", "2011-12-31T00:00:00+14:00", "2011-12-31T00:00:00+14:00"}, // left out
+	} {
+		zone, err := time.LoadLocation(c.zone)
+		if err != nil {
+			t.Skip("a system without zones")
+		}
+		from, to, ok := report.ParseWhen(c.s, time.Date(2026, 7, 1, 12, 0, 0, 0, zone))
+		wantFrom, err1 := time.Parse(time.RFC3339Nano, c.from)
+		wantTo, err2 := time.Parse(time.RFC3339Nano, c.to)
+		if err1 != nil || err2 != nil {
+			t.Fatal(err1, err2)
+		}
+		if !ok || !from.Equal(wantFrom) || !to.Equal(wantTo) {
+			t.Errorf("%q in %s: %v to %v, %v", c.s, c.zone, from, to, ok)
+		}
+	}
+}
