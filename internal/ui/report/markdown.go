@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 
+	"golang.org/x/text/unicode/bidi"
+
 	"github.com/papo-chat/papo/internal/ui/words"
 )
 
@@ -69,6 +71,10 @@ func escapeLine(line string) string {
 		dots[m[1]-1] = true
 	}
 	var b strings.Builder
+	isolated := strings.ContainsFunc(line, rightToLeft)
+	if isolated {
+		b.WriteRune('\u2068')
+	}
 	for i := range len(line) {
 		c := line[i]
 		first := i == 0
@@ -88,12 +94,21 @@ func escapeLine(line string) string {
 			b.WriteByte(c)
 		}
 	}
+	if isolated {
+		b.WriteRune('\u2069')
+	}
 	return b.String()
+}
+
+// rightToLeft tells whether a character can change the places of those beside it.
+func rightToLeft(r rune) bool {
+	p, _ := bidi.LookupRune(r)
+	return p.Class() == bidi.R || p.Class() == bidi.AL || p.Class() == bidi.AN
 }
 
 // plainColon tells whether the colon at i can be part of no address and no name of a
 // picture, as in 15:04 and before a space.
 func plainColon(line string, i int) bool {
 	digit := func(i int) bool { return 0 <= i && i < len(line) && '0' <= line[i] && line[i] <= '9' }
-	return i+1 == len(line) || line[i+1] == ' ' || digit(i-1) && digit(i+1)
+	return i+1 == len(line) || line[i+1] == ' ' || digit(i-1) && digit(i+1) && digit(i+2) && !digit(i+3)
 }

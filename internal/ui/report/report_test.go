@@ -39,7 +39,7 @@ var nasty = []string{
 	`# heading`, `- item`, `+ item`, `1. item`, `2) item`, `> quote`, `---`, `===`, "```\ncode\n```", `    code`, "\tcode",
 	`**bold** __bold__ *it* _it_ ~~gone~~ ==mark== $x$ ^up^ :smile: :100: #12 @ana`, `| a | b |`, "text\n| a |\n|---|\n| b |",
 	"a\n---", "a\n===", "a\n# b", "a\n- b", "a\n1. b", "a\n\nb", "a\n", "\na", "a\n    b", ": definition", "term\n: definition", `\`, `a\`, "a\\\n",
-	`[ ] task`, `[^1] note`, `[x]: http://evil.example`, `<http://evil.example>`, `at 15:04:05, see: b`, `a  b   c`, ` `, `x: y`, `&nbsp;`, `*`, `_`, "`",
+	`at 5:100: or 12:1234: or 1:2:`, `[ ] task`, `[^1] note`, `[x]: http://evil.example`, `<http://evil.example>`, `at 15:04:05, see: b`, `a  b   c`, ` `, `x: y`, `&nbsp;`, `*`, `_`, "`",
 }
 
 func sample(w *words.Words) *report.Report {
@@ -374,6 +374,32 @@ func TestParseWhenOnDaysOfChange(t *testing.T) {
 		}
 		if !ok || !from.Equal(wantFrom) || !to.Equal(wantTo) {
 			t.Errorf("%q in %s: %v to %v, %v", c.s, c.zone, from, to, ok)
+		}
+	}
+}
+
+// In a line with what is written from right to left, name and text stay in their
+// places: a viewer would take both for one run, and show the text before the name.
+func TestMarkdownBidi(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"דן", "\u2068דן\u2069"}, {"سلام 12", "\u2068سلام 12\u2069"}, {"١٢", "\u2068١٢\u2069"},
+		{"one\nשתיים *2*", "one\\\n  \u2068שתיים \\*2\\*\u2069"},
+		{"João 日本", "João 日本"},
+	} {
+		if got := report.Escape(c.text); got != c.want {
+			t.Errorf("%q is written as %q, want %q", c.text, got, c.want)
+		}
+	}
+}
+
+// Digits between colons are a time only if there are two: others are the name of a
+// picture (:100:).
+func TestMarkdownColons(t *testing.T) {
+	for text, want := range map[string]string{
+		"15:04:05": "15:04:05", "at 9:05: yes": "at 9:05: yes", "5:100:": `5\:100:`, "5:1234: a": `5\:1234: a`, "1:2:": `1\:2:`,
+	} {
+		if got := report.Escape(text); got != want {
+			t.Errorf("%q is written as %q, want %q", text, got, want)
 		}
 	}
 }
