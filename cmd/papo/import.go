@@ -63,7 +63,7 @@ func (p *program) importFile(args []string) int {
 			p.fail(exitOK, w.T("import.mended", words.D{"Path": s.Path}))
 		}
 	}
-	return p.add(disk, found.Turns, turns, r)
+	return p.add(disk, found.New, turns, r)
 }
 
 // whose finds the member whose record is meant. Its FileName is a name that leads to

@@ -34,7 +34,7 @@ func imported(t *testing.T, d *storetest.Disk, turns []*turn.Signed, fault func(
 	var stderr bytes.Buffer
 	d.Fault = fault
 	p := &program{words: words.For(words.English), stdout: stdout, stderr: &stderr}
-	code = p.add(s, found.Turns, turns, &record.Report{Turns: len(turns)})
+	code = p.add(s, found.New, turns, &record.Report{Turns: len(turns)})
 	d.Fault = nil
 	told, err := os.ReadFile(stdout.Name())
 	if err != nil {

@@ -108,7 +108,7 @@ func New(cfg Config) *Node {
 	n.core = peer.New(peer.Config{
 		Name: cfg.Name, Private: cfg.Private, Group: turn.GroupID(cfg.Key.GroupID()), Address: cfg.Address, Room: cfg.Room,
 		Interfaces: cfg.Transport.Interfaces(), Open: cfg.Key.Open(), ReconcileEvery: cfg.ReconcileEvery,
-		Rand: cfg.Rand, Verbose: cfg.Verbose, Delay: cfg.Delay, Order: cfg.Order, Turns: cfg.Restored.Turns, Unsent: unsent, Restored: restored(cfg.Restored),
+		Rand: cfg.Rand, Verbose: cfg.Verbose, Delay: cfg.Delay, Order: cfg.Order, Turns: cfg.Restored.New, Unsent: unsent, Restored: restored(cfg.Restored),
 	}, cfg.Clock.Now())
 	start := cfg.Clock.Now()
 	for _, e := range damageNotices(peer.At(start.Boot), cfg.Restored) {
@@ -122,8 +122,8 @@ func New(cfg Config) *Node {
 // restored is what the store found, as the core tells it.
 func restored(r *store.Restored) peer.Restored {
 	var out peer.Restored
-	if len(r.Turns) > 0 {
-		out.From = []peer.Source{{Name: "replicas", Turns: len(r.Turns)}}
+	if len(r.New) > 0 {
+		out.From = []peer.Source{{Name: "replicas", Turns: len(r.New)}}
 	}
 	for _, rep := range r.Replicas {
 		if len(rep.Damaged) > 0 || rep.Torn || rep.Err != nil {

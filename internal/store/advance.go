@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"encoding/binary"
 	"errors"
@@ -25,11 +26,14 @@ type cover struct {
 }
 
 // advance puts turns in, in one transaction. Turns that it has count for
-// nothing. It tells how many were new.
-func (c *checkpoint) advance(turns iter.Seq2[*turn.Signed, error], with cover) (added int, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	added, next, err := c.transact(turns, with)
+// nothing. It tells how many were new. If ctx ends before it has put in all of
+// them, nothing is.
+func (c *checkpoint) advance(ctx context.Context, turns iter.Seq2[*turn.Signed, error], with cover) (added int, err error) {
+	if err := c.writing.enter(ctx); err != nil {
+		return 0, c.failed(err)
+	}
+	defer c.writing.leave()
+	added, next, err := c.transact(ctx, turns, with)
 	if err != nil {
 		clear(c.recent) // it may have turns that are not there now
 		return 0, c.failed(err)
@@ -38,8 +42,9 @@ func (c *checkpoint) advance(turns iter.Seq2[*turn.Signed, error], with cover) (
 	return added, nil
 }
 
-func (c *checkpoint) transact(turns iter.Seq2[*turn.Signed, error], with cover) (added int, next state, err error) {
-	tx, err := c.db.Begin()
+func (c *checkpoint) transact(ctx context.Context, turns iter.Seq2[*turn.Signed, error], with cover) (added int, next state, err error) {
+	var tx *sql.Tx
+	err = patiently(ctx, func() (err error) { tx, err = c.db.Begin(); return err })
 	if err != nil {
 		return 0, next, err
 	}
@@ -50,6 +55,9 @@ func (c *checkpoint) transact(turns iter.Seq2[*turn.Signed, error], with cover) 
 	}
 	defer a.close()
 	for s, err := range turns {
+		if err == nil {
+			err = ctx.Err()
+		}
 		if err == nil {
 			err = a.add(s)
 		}
@@ -163,6 +171,9 @@ func (a *adding) add(s *turn.Signed) error {
 	}
 	a.added++
 	a.next.count(id)
+	if state != turn.Valid {
+		a.next.odd(id)
+	}
 	a.next.meet(Peer{t.Name, t.Author})
 	a.remember(id, s.Stamp())
 	for _, p := range t.Parents {
@@ -205,6 +216,9 @@ func (a *adding) resolve(id turn.ID, children []int64) error {
 		state, _, err := a.judge(s)
 		if err == nil && state != turn.Pending {
 			_, err = a.judged.Exec(int(state), rowSum(r.signed, state), n)
+		}
+		if state == turn.Valid {
+			a.next.even(s.ID())
 		}
 		if err != nil {
 			return err

@@ -61,7 +61,7 @@ func BenchmarkOpen10000(b *testing.B) {
 	o := filled(b, 10_000)
 	for b.Loop() {
 		s, r, err := store.Open(o)
-		if err != nil || len(r.Turns) != 10_000 {
+		if err != nil || len(r.New) != 10_000 {
 			b.Fatal(err)
 		}
 		s.Close()
@@ -119,7 +119,7 @@ func big(b *testing.B, n int) (store.Options, time.Duration) {
 	o.Recent = 64
 	s, r := open(b, o)
 	start := time.Now()
-	if a, err := s.Advance(nil); err != nil || a.Turns != n || r.Count != n {
+	if a, err := s.Advance(b.Context(), nil); err != nil || a.Turns != n || r.Count != n {
 		b.Fatal(a, err)
 	}
 	took := time.Since(start)
@@ -214,7 +214,7 @@ func BenchmarkAdvance(b *testing.B) {
 		}
 		floor += time.Since(start)
 		b.StartTimer()
-		if a, err := s.Advance(nil); err != nil || a.New != 100 {
+		if a, err := s.Advance(b.Context(), nil); err != nil || a.New != 100 {
 			b.Fatal(a, err)
 		}
 	}

@@ -170,15 +170,24 @@ func (s *Store) Repair(ctx context.Context, given iter.Seq[*turn.Signed]) *Repor
 
 // repairCheckpoint proves the checkpoint, and makes it anew if it is damaged.
 func (s *Store) repairCheckpoint(ctx context.Context, rep *Report) {
-	c := s.theCheckpoint()
-	if c == nil {
+	if s.o.Checkpoint == "" {
 		return
 	}
+	s.mu.Lock()
+	c, spoiled := s.checkpoint, s.spoiled
+	s.mu.Unlock()
 	state := &rep.Checkpoint
-	if state.Err == nil {
-		state.Err = c.check(ctx)
+	state.Path = s.o.Checkpoint
+	switch {
+	case c == nil:
+		state.Err = fmt.Errorf("%s: %w", state.Path, ErrNoCheckpoint)
+	case state.Err != nil:
+	case spoiled != nil:
+		state.Err = spoiled
+	default:
+		state.Err = s.noticed(c, c.check(ctx))
 	}
-	if !errors.Is(state.Err, ErrCheckpoint) {
+	if !errors.Is(state.Err, ErrCheckpoint) && !errors.Is(state.Err, ErrNoCheckpoint) {
 		return
 	}
 	aside, err := s.remakeCheckpoint(ctx)
@@ -257,7 +266,7 @@ func Repair(ctx context.Context, o Options) (*Report, error) {
 		rep.Checkpoint.Err = errors.Join(c.Problem, rep.Checkpoint.Err)
 		rep.Checkpoint.Path, rep.Checkpoint.Aside, rep.Checkpoint.Repaired = c.Path, c.Aside, c.Aside != ""
 	}
-	_, err = s.Advance(nil)
+	_, err = s.Advance(ctx, nil)
 	return rep, errors.Join(err, s.SyncAll(), s.Close())
 }
 

@@ -43,7 +43,7 @@ func TestRepairRunning(t *testing.T) {
 			}
 			s, _ := open(t, o)
 			s.Append(ts)
-			if _, err := s.Advance(nil); err != nil {
+			if _, err := s.Advance(t.Context(), nil); err != nil {
 				t.Fatal(err)
 			}
 			log, _ := d.Get(replica(1))
@@ -90,7 +90,7 @@ func TestRepairRunning(t *testing.T) {
 			if body(t, d, 1) != body(t, d, 0) {
 				t.Fatalf("%s: the replicas differ", name)
 			}
-			if _, err := s.Advance(nil); err != nil {
+			if _, err := s.Advance(t.Context(), nil); err != nil {
 				t.Fatal(err)
 			}
 			s.Close()
@@ -117,7 +117,7 @@ func TestRepairAll(t *testing.T) {
 		s.Append(ts)
 		want := body(t, d, 0)
 		if from == "checkpoint" {
-			s.Advance(nil)
+			s.Advance(t.Context(), nil)
 		}
 		for i := range 3 {
 			log, _ := d.Get(replica(i))
@@ -204,7 +204,7 @@ func TestRepairCheckpoint(t *testing.T) {
 		o := withCheckpoint(t, d)
 		s, _ := open(t, o)
 		s.Append(ts)
-		if _, err := s.Advance(nil); err != nil {
+		if _, err := s.Advance(t.Context(), nil); err != nil {
 			t.Fatal(err)
 		}
 		s.SpoilCheckpoint(statement)
@@ -275,7 +275,7 @@ func TestRepairDirectory(t *testing.T) {
 	o.Checkpoint = filepath.Join(o.Dir, "checkpoint.db")
 	s, r := open(t, o)
 	s.Append(ts)
-	s.Advance(nil)
+	s.Advance(t.Context(), nil)
 	s.Close()
 	paths := []string{r.Replicas[0].Path, r.Replicas[1].Path, r.Replicas[2].Path}
 	healthy, err := os.ReadFile(paths[0])

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	sqlite "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -48,6 +50,7 @@ CREATE TABLE turns (
 CREATE UNIQUE INDEX turns_order ON turns (stamp, id);
 CREATE INDEX turns_short ON turns (short);
 CREATE INDEX turns_time ON turns (time);
+CREATE INDEX turns_odd ON turns (stamp, id) WHERE state <> 2; -- turn.Valid
 CREATE TABLE missing (
 	parent BLOB NOT NULL, -- named by child, and not there
 	child INTEGER NOT NULL,
@@ -77,15 +80,51 @@ type checkpoint struct {
 	group  turn.GroupID
 	verify func(turn.GroupID, []byte) (*turn.Signed, error)
 	db     *sql.DB // one connection, which writes
-	reader *sql.DB // the others
+	reader *sql.DB // maxReaders others
+
+	// getter is one connection for single turns, so that they wait for nobody, and
+	// getTurn its statement.
+	getter  *sql.DB
+	getTurn *sql.Stmt
 
 	base *checkpoint // if not nil, has parents of what is here
 
-	mu     sync.Mutex // held by the one that advances it; guards what follows
-	state  state
-	recent map[turn.ID]uint64 // stamps of turns that were put in lately
+	writing gate // held by the one that advances it; guards what follows
+	state   state
+	recent  map[turn.ID]uint64 // stamps of turns that were put in lately
 
 	stateMu sync.Mutex // guards what state is, for others
+}
+
+// maxReaders is how many may read at once beside the one that gets single turns:
+// a list of all turns, a proof of the whole and two searches. More wait.
+const maxReaders = 4
+
+const (
+	// busyWait is how long SQLite itself waits for another process where that must
+	// not be long: to write, after which we look whether to go on waiting, and to
+	// get a turn.
+	busyWait = 50 * time.Millisecond
+	// busyLimit is how long we do, where no context ends sooner.
+	busyLimit = 10 * time.Second
+)
+
+// patiently does something again for as long as another process keeps it from the
+// database, until ctx ends or busyLimit is over.
+func patiently(ctx context.Context, f func() error) error {
+	for start := time.Now(); ; {
+		err := f()
+		var e *sqlite.Error
+		busy := errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY
+		if !busy || time.Since(start) > busyLimit {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("another program is using it: %w: %w", err, ctx.Err())
+		case <-time.After(busyWait / 10): // if SQLite did not wait
+		}
+	}
 }
 
 // openCheckpoint opens a checkpoint, and makes it if it is not there. An error
@@ -93,7 +132,7 @@ type checkpoint struct {
 // file is; any other, that it cannot be used now. If it may not write, it must
 // be there, and nothing is migrated.
 func openCheckpoint(path string, g turn.GroupID, verify func(turn.GroupID, []byte) (*turn.Signed, error), write bool) (c *checkpoint, err error) {
-	c = &checkpoint{path: path, group: g, verify: verify, recent: map[turn.ID]uint64{}}
+	c = &checkpoint{path: path, group: g, verify: verify, writing: newGate(), recent: map[turn.ID]uint64{}}
 	defer func() {
 		if err != nil {
 			_ = c.close() // nothing was written
@@ -108,32 +147,68 @@ func openCheckpoint(path string, g turn.GroupID, verify func(turn.GroupID, []byt
 	if path != "" && !writable(path) {
 		return c, fmt.Errorf("%w: the head of the file", ErrCheckpoint)
 	}
-	if c.db, err = sql.Open("sqlite", dsn(path, write)); err != nil {
+	if path != "" && write {
+		if err := keepPrivate(path); err != nil {
+			return c, err
+		}
+	}
+	wait := busyLimit
+	if write {
+		wait = busyWait
+	}
+	if c.db, err = sql.Open("sqlite", dsn(path, write, wait)); err != nil {
 		return c, err
 	}
 	c.db.SetMaxOpenConns(1)
-	c.reader = c.db
+	c.reader, c.getter = c.db, c.db
 	if path != "" && write {
-		if c.reader, err = sql.Open("sqlite", dsn(path, false)); err != nil {
+		if c.reader, err = sql.Open("sqlite", dsn(path, false, busyLimit)); err != nil {
 			return c, err
 		}
-		c.reader.SetMaxOpenConns(2)
+		c.reader.SetMaxOpenConns(maxReaders)
+		c.reader.SetMaxIdleConns(maxReaders)
+		if c.getter, err = sql.Open("sqlite", dsn(path, false, busyWait)); err != nil {
+			return c, err
+		}
+		c.getter.SetMaxOpenConns(1)
 	}
-	if err := c.migrate(write); err != nil {
+	if err := patiently(context.Background(), func() error { return c.migrate(write) }); err != nil {
 		return c, damaged(err)
 	}
 	if err := c.load(); err != nil {
 		return c, damaged(err)
 	}
-	return c, nil
+	c.getTurn, err = c.getter.Prepare("SELECT " + rowColumns + " FROM turns WHERE short = ? AND id = ?")
+	return c, damaged(err)
+}
+
+// keepPrivate makes the files of a database their owner's alone. SQLite gives
+// those beside it the mode of the database.
+func keepPrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	for _, more := range sqliteFiles {
+		info, err := os.Stat(path + more)
+		if err == nil && info.Mode().Perm()&0o077 != 0 {
+			// Where there are no such modes, or the file is another user's, it stays
+			// as it is.
+			_ = os.Chmod(path+more, 0o600)
+		}
+	}
+	return nil
 }
 
 // synchronous makes a transaction durable when it ends. Tests that cut no power
 // do without.
 var synchronous = "full"
 
-// dsn says how SQLite opens a file.
-func dsn(path string, write bool) string {
+// dsn says how SQLite opens a file, and how long it waits for other processes.
+func dsn(path string, write bool, wait time.Duration) string {
 	if path == "" {
 		return "file::memory:"
 	}
@@ -144,7 +219,7 @@ func dsn(path string, write bool) string {
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path // C:/...
 	}
-	q := url.Values{"_pragma": {"busy_timeout(10000)", "cell_size_check(1)", "trusted_schema(0)"}}
+	q := url.Values{"_pragma": {fmt.Sprintf("busy_timeout(%d)", wait.Milliseconds()), "cell_size_check(1)", "trusted_schema(0)"}}
 	if write {
 		q.Set("_txlock", "immediate")
 		q["_pragma"] = append(q["_pragma"], "journal_mode(wal)", "synchronous("+synchronous+")", "cache_size(-16000)")
@@ -243,8 +318,13 @@ func (c *checkpoint) now() state {
 // close closes the file. What was advanced is durable already.
 func (c *checkpoint) close() error {
 	var errs []error
-	if c.reader != nil && c.reader != c.db {
-		errs = append(errs, c.reader.Close())
+	if c.getTurn != nil {
+		errs = append(errs, c.getTurn.Close())
+	}
+	for _, db := range []*sql.DB{c.getter, c.reader} {
+		if db != nil && db != c.db {
+			errs = append(errs, db.Close())
+		}
 	}
 	if c.db != nil {
 		errs = append(errs, c.db.Close())
@@ -267,6 +347,17 @@ func damaged(err error) error {
 		return fmt.Errorf("%w: %w", ErrCheckpoint, err)
 	}
 	return err
+}
+
+// removeCheckpoint removes the files of a checkpoint, as far as it can.
+func removeCheckpoint(path string) error {
+	var errs []error
+	for _, more := range sqliteFiles {
+		if err := os.Remove(path + more); !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // sqliteFiles are what SQLite has beside a database.

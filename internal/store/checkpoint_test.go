@@ -140,7 +140,7 @@ func TestCheckpointLikeHistory(t *testing.T) {
 			said, ts = append(said, ts[:n]...), ts[n:]
 			switch rnd.IntN(4) {
 			case 0:
-				if a, err := s.Advance(nil); err != nil || a.Turns != len(said) || s.Behind() != 0 {
+				if a, err := s.Advance(t.Context(), nil); err != nil || a.Turns != len(said) || s.Behind() != 0 {
 					t.Fatalf("seed %d: %+v of %d, %v", seed, a, len(said), err)
 				}
 			case 1:
@@ -154,7 +154,7 @@ func TestCheckpointLikeHistory(t *testing.T) {
 				}
 			}
 		}
-		if _, err := s.Advance(nil); err != nil {
+		if _, err := s.Advance(t.Context(), nil); err != nil {
 			t.Fatal(err)
 		}
 		h := history(said)
@@ -181,7 +181,7 @@ func checkpointed(t testing.TB, ts []*turn.Signed) (*storetest.Disk, store.Optio
 	o := withCheckpoint(t, d)
 	s, _ := open(t, o)
 	s.Append(ts[:len(ts)-1])
-	if _, err := s.Advance(nil); err != nil {
+	if _, err := s.Advance(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	s.Append(ts[len(ts)-1:])
@@ -279,7 +279,7 @@ func TestCheckpointKilled(t *testing.T) {
 	for i := 0; i < len(ts); i += 4 {
 		s.Append(ts[i : i+4])
 		if i%8 == 0 {
-			if _, err := s.Advance(nil); err != nil {
+			if _, err := s.Advance(t.Context(), nil); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -329,7 +329,7 @@ func TestCheckpointElsewhere(t *testing.T) {
 		if !r.Checkpoint.Created || len(r.New) != len(ts) || r.Checkpoint.Problem != nil {
 			t.Errorf("%+v", r.Checkpoint)
 		}
-		if a, err := s.Advance(nil); err != nil || a.Turns != len(ts) || a.New != len(ts) {
+		if a, err := s.Advance(t.Context(), nil); err != nil || a.Turns != len(ts) || a.New != len(ts) {
 			t.Error(a, err)
 		}
 		_ = d
@@ -413,7 +413,7 @@ func TestCheckpointElsewhere(t *testing.T) {
 		o2.Name = "bia"
 		s, _ := open(t, o2)
 		s.Append(other)
-		s.Advance(nil)
+		s.Advance(t.Context(), nil)
 		s.Close()
 		o.Checkpoint, o.FS = o2.Checkpoint, d
 		s, r := open(t, o)
@@ -430,7 +430,7 @@ func TestCheckpointElsewhere(t *testing.T) {
 			if r.Checkpoint.Turns != 5 || r.Checkpoint.Problem != nil {
 				t.Errorf("%+v", r.Checkpoint)
 			}
-			if a, err := s.Advance(nil); err != nil || a.Turns != 6 {
+			if a, err := s.Advance(t.Context(), nil); err != nil || a.Turns != 6 {
 				t.Error(a, err)
 			}
 			s.Close()
@@ -459,10 +459,10 @@ func TestCheckpointElsewhere(t *testing.T) {
 			t.Fatal(err)
 		}
 		s, r := open(t, o)
-		if r.Checkpoint.Problem == nil || r.Checkpoint.Aside != "" || !slices.Equal(ids(r.Turns), ids(ts)) {
+		if r.Checkpoint.Problem == nil || r.Checkpoint.Aside != "" || !slices.Equal(ids(r.New), ids(ts)) {
 			t.Errorf("%+v", r.Checkpoint)
 		}
-		if _, err := s.Advance(nil); err == nil {
+		if _, err := s.Advance(t.Context(), nil); err == nil {
 			t.Error("it advanced")
 		}
 	})
@@ -477,7 +477,7 @@ func TestAdvanceFails(t *testing.T) {
 	s, _ := open(t, o)
 	s.Append(ts[:2])
 	s.BreakCheckpoint(true)
-	if _, err := s.Advance(nil); err == nil || s.Behind() != 2 {
+	if _, err := s.Advance(t.Context(), nil); err == nil || s.Behind() != 2 {
 		t.Fatal(err, s.Behind())
 	}
 	s.Append(ts[2:])
@@ -485,7 +485,7 @@ func TestAdvanceFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.BreakCheckpoint(false)
-	a, err := s.Advance([]store.Peer{{Name: "eva", Key: turn.Key{5}}})
+	a, err := s.Advance(t.Context(), []store.Peer{{Name: "eva", Key: turn.Key{5}}})
 	if err != nil || a.New != 4 || a.Turns != 4 || s.Behind() != 0 || cmp.Compare(a.Path, o.Checkpoint) != 0 {
 		t.Fatal(a, err)
 	}
@@ -512,7 +512,7 @@ func TestSaidInCheckpoint(t *testing.T) {
 	s.Queue(turn.LineID{9}, "another")
 	s.Append(ts)
 	for range 2 { // killed before Done
-		if _, err := s.Advance(nil); err != nil {
+		if _, err := s.Advance(t.Context(), nil); err != nil {
 			t.Fatal(err)
 		}
 		s.Close()
@@ -528,7 +528,7 @@ func TestSaidInCheckpoint(t *testing.T) {
 func TestCheckpointLacksTurn(t *testing.T) {
 	s, _ := open(t, withCheckpoint(t, storetest.New()))
 	s.Append(chain(t, group, 4))
-	s.Advance(nil)
+	s.Advance(t.Context(), nil)
 	if err := s.CheckCheckpoint(); err != nil {
 		t.Fatal(err)
 	}

@@ -75,18 +75,43 @@ func (c *checkpoint) failed(err error) error {
 	return fmt.Errorf("%s: %w", c.path, damaged(err))
 }
 
-// get gives a turn, nil if it is not in.
+// get gives a turn, nil if it is not in. It waits for no other reader and for no
+// writer.
 func (c *checkpoint) get(id turn.ID) (*turn.Signed, error) {
-	ts, err := c.query(context.Background(), "SELECT "+rowColumns+" FROM turns WHERE short = ? AND id = ?", short(id), id[:])
-	if err != nil || len(ts) == 0 {
-		return nil, err
+	var r row
+	err := r.scan(c.getTurn.QueryRow(short(id), id[:]))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
 	}
-	return ts[0], nil
+	if err != nil {
+		return nil, c.failed(err)
+	}
+	s, err := r.turn(c.group)
+	return s, c.failed(err)
 }
 
-// items goes through all turns in the order, as they are now.
-func (c *checkpoint) items(ctx context.Context, yield func(turn.Item) bool) error {
-	rows, err := c.reader.QueryContext(ctx, "SELECT stamp, id FROM turns INDEXED BY turns_order ORDER BY stamp, id")
+// asker is a database, or a transaction: what it reads is of one moment.
+type asker interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRow(query string, args ...any) *sql.Row
+}
+
+// moment begins to read the checkpoint as it is at one moment, whatever is put in
+// meanwhile. Its caller ends it with Rollback.
+func (c *checkpoint) moment(ctx context.Context) (tx *sql.Tx, now state, err error) {
+	if tx, err = c.reader.BeginTx(ctx, nil); err != nil {
+		return nil, now, c.failed(err)
+	}
+	if now, err = loadState(tx); err != nil {
+		_ = tx.Rollback() // nothing was written
+		return nil, now, c.failed(err)
+	}
+	return tx, now, nil
+}
+
+// items goes through all turns in the order.
+func (c *checkpoint) items(ctx context.Context, from asker, yield func(turn.Item) bool) error {
+	rows, err := from.QueryContext(ctx, "SELECT stamp, id FROM turns INDEXED BY turns_order ORDER BY stamp, id")
 	if err != nil {
 		return c.failed(err)
 	}
@@ -145,10 +170,9 @@ func (c *checkpoint) below(limit uint64) (uint64, error) {
 }
 
 // missing gives the parents that are named and not there, by id.
-func (c *checkpoint) missing() (ids []turn.ID, err error) {
-	want := c.now()
+func (c *checkpoint) missing(from asker, now state) (ids []turn.ID, err error) {
 	var sum [4]uint64
-	rows, err := c.reader.Query("SELECT parent FROM missing ORDER BY parent")
+	rows, err := from.QueryContext(context.Background(), "SELECT parent FROM missing ORDER BY parent")
 	if err != nil {
 		return nil, c.failed(err)
 	}
@@ -170,7 +194,7 @@ func (c *checkpoint) missing() (ids []turn.ID, err error) {
 	if err := rows.Err(); err != nil {
 		return nil, c.failed(err)
 	}
-	if n != want.Missing || sum != want.MissingSum {
+	if n != now.Missing || sum != now.MissingSum {
 		return nil, c.failed(fmt.Errorf("%w: the turns that it lacks are others", ErrCheckpoint))
 	}
 	return ids, nil
@@ -183,11 +207,15 @@ func (c *checkpoint) check(ctx context.Context) error {
 	if err := c.prove(ctx); err != nil {
 		return c.failed(err)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	if err := c.writing.enter(ctx); err != nil {
+		return c.failed(err)
+	}
+	defer c.writing.leave()
 	// It writes nothing, but only a writer may.
-	_, err := c.db.ExecContext(ctx, "INSERT INTO words (words, rank) VALUES ('integrity-check', 1)")
-	return c.failed(err)
+	return c.failed(patiently(ctx, func() error {
+		_, err := c.db.ExecContext(ctx, "INSERT INTO words (words, rank) VALUES ('integrity-check', 1)")
+		return err
+	}))
 }
 
 // prove is check for all but the index of words. What it reads is of one moment.

@@ -34,6 +34,8 @@ type state struct {
 	Missing int       `json:"missing"` // rows of that table
 	// MissingSum is the sum of their parents' ids.
 	MissingSum [4]uint64           `json:"missing_sum"`
+	Odd        int                 `json:"odd"` // turns that are not Valid
+	OddSum     [4]uint64           `json:"odd_sum"`
 	Heads      []headState         `json:"heads"`
 	Peers      []peerState         `json:"peers"` // in the order of first meeting
 	Logs       map[string]logState `json:"logs"`
@@ -98,6 +100,18 @@ func (s *state) count(id turn.ID) {
 	s.Sum = addID(s.Sum, id)
 }
 
+// odd notes that a turn is not Valid.
+func (s *state) odd(id turn.ID) {
+	s.Odd++
+	s.OddSum = addID(s.OddSum, id)
+}
+
+// even notes that one that was not is Valid.
+func (s *state) even(id turn.ID) {
+	s.Odd--
+	s.OddSum = takeID(s.OddSum, id)
+}
+
 // addID adds an id to a sum mod 2^256.
 func addID(sum [4]uint64, id turn.ID) [4]uint64 {
 	var carry uint64
@@ -138,6 +152,15 @@ func (s state) peers() []Peer {
 		ps = append(ps, Peer{p.Name, turn.Key(p.Key)})
 	}
 	return ps
+}
+
+// positions are how far the logs are covered.
+func (s state) positions() map[string]position {
+	at := map[string]position{}
+	for log, l := range s.Logs {
+		at[log] = l.position()
+	}
+	return at
 }
 
 func (s state) said() []turn.LineID {

@@ -215,8 +215,8 @@ func TestConcurrent(t *testing.T) {
 	s.Close()
 	s.Append(ts[:1])
 	_, r := open(t, o)
-	if !slices.Equal(ids(r.Turns), ids(ts)) {
-		t.Errorf("%d turns of %d", len(r.Turns), len(ts))
+	if !slices.Equal(ids(r.New), ids(ts)) {
+		t.Errorf("%d turns of %d", len(r.New), len(ts))
 	}
 	for _, st := range r.Replicas {
 		if st.Torn || len(st.Damaged) > 0 {
@@ -346,7 +346,7 @@ func TestOS(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	s, r = open(t, o)
-	if len(r.Turns) != 5 || len(r.Unsent) != 1 || r.Unsent[0].Text != "waiting" {
+	if len(r.New) != 5 || len(r.Unsent) != 1 || r.Unsent[0].Text != "waiting" {
 		t.Errorf("%+v", r)
 	}
 	if err := s.Done(turn.LineID{1}); err != nil {
@@ -360,7 +360,7 @@ func TestOS(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, r = open(t, o)
-	if r.Replicas[0].Err == nil || len(r.Turns) != 5 || len(r.Unsent) != 0 {
+	if r.Replicas[0].Err == nil || len(r.New) != 5 || len(r.Unsent) != 0 {
 		t.Errorf("%+v", r)
 	}
 	if res := s.Append(ts[:1]); res.Kept() != 2 {

@@ -28,7 +28,7 @@ func openDamaged(t *testing.T, all []*turn.Signed, contents ...[]byte) *store.Re
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if !subset(r.Turns, all) {
+	if !subset(r.New, all) {
 		t.Fatal("there is a turn that nobody wrote")
 	}
 	return r
@@ -52,7 +52,7 @@ func restart(t *testing.T, more *turn.Signed, content []byte) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if !subset(append(before.Turns, more), after.Turns) {
+	if !subset(append(before.New, more), after.New) {
 		t.Fatal("an append after the damage lost something")
 	}
 }
@@ -87,8 +87,8 @@ func TestTruncatedEverywhere(t *testing.T) {
 		// With a whole log beside it: nothing is lost, and it is seen in any
 		// case.
 		r = openDamaged(t, ts, cut, whole)
-		if !slices.Equal(ids(r.Turns), ids(ts)) {
-			t.Fatalf("cut at %d: the other log was whole, yet %d turns", n, len(r.Turns))
+		if !slices.Equal(ids(r.New), ids(ts)) {
+			t.Fatalf("cut at %d: the other log was whole, yet %d turns", n, len(r.New))
 		}
 		if st := r.Replicas[0]; !reported(st) && st.Missing == 0 && st.Turns != len(ts) {
 			t.Fatalf("cut at %d: silently wrong", n)
@@ -107,19 +107,19 @@ func TestFlippedEverywhere(t *testing.T) {
 			flipped := bytes.Clone(whole)
 			flipped[i] ^= 1 << bit
 			r := openDamaged(t, ts, flipped)
-			exact := slices.Equal(ids(r.Turns), ids(ts)) && r.Replicas[0].Turns == len(ts)
+			exact := slices.Equal(ids(r.New), ids(ts)) && r.Replicas[0].Turns == len(ts)
 			told := reported(r.Replicas[0])
 			switch {
 			case !exact && !told:
-				t.Fatalf("bit %d of byte %d flipped: silently %d turns", bit, i, len(r.Turns))
+				t.Fatalf("bit %d of byte %d flipped: silently %d turns", bit, i, len(r.New))
 			case !told && (i < generation || i >= generation+16):
 				t.Fatalf("bit %d of byte %d flipped: nobody saw it", bit, i)
 			}
 			if bit == i%8 {
 				restart(t, more, flipped)
 			}
-			if r := openDamaged(t, ts, flipped, whole); !slices.Equal(ids(r.Turns), ids(ts)) {
-				t.Fatalf("bit %d of byte %d flipped: the other log was whole, yet %d turns", bit, i, len(r.Turns))
+			if r := openDamaged(t, ts, flipped, whole); !slices.Equal(ids(r.New), ids(ts)) {
+				t.Fatalf("bit %d of byte %d flipped: the other log was whole, yet %d turns", bit, i, len(r.New))
 			}
 		}
 	}
@@ -137,7 +137,7 @@ func TestDamagedPairs(t *testing.T) {
 	}
 	var logs []damagedLog
 	add := func(name string, content []byte) {
-		logs = append(logs, damagedLog{name, content, set(openDamaged(t, ts, content).Turns)})
+		logs = append(logs, damagedLog{name, content, set(openDamaged(t, ts, content).New)})
 	}
 	rnd := rand.New(rand.NewPCG(1, 2))
 	step := len(whole)/24 + 1
@@ -153,15 +153,15 @@ func TestDamagedPairs(t *testing.T) {
 	for _, a := range logs {
 		for _, b := range logs {
 			r := openDamaged(t, ts, a.content, b.content)
-			got := set(r.Turns)
+			got := set(r.New)
 			for _, s := range ts {
 				id := s.ID()
 				if (a.turns[id] || b.turns[id]) && !got[id] {
 					t.Fatalf("%s, %s: turn %s is lost", a.name, b.name, id.Short())
 				}
 			}
-			if r := openDamaged(t, ts, a.content, b.content, whole); len(r.Turns) != len(ts) {
-				t.Fatalf("%s, %s, whole: %d turns", a.name, b.name, len(r.Turns))
+			if r := openDamaged(t, ts, a.content, b.content, whole); len(r.New) != len(ts) {
+				t.Fatalf("%s, %s, whole: %d turns", a.name, b.name, len(r.New))
 			}
 		}
 	}
@@ -194,7 +194,7 @@ func FuzzLog(f *testing.F) {
 		}
 		s.Close()
 		s, r, err := store.Open(o)
-		if err != nil || !subset(ts[2:], r.Turns) {
+		if err != nil || !subset(ts[2:], r.New) {
 			t.Fatalf("the turn behind it is lost: %v", err)
 		}
 		s.Close()

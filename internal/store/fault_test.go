@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/papo-chat/papo/internal/store"
@@ -18,17 +19,17 @@ var errDisk = errors.New("the disk failed")
 // runs read the same few turns.
 func parseOnce(g turn.GroupID, b []byte) (*turn.Signed, error) {
 	k := string(g[:]) + string(b)
-	if s := parsed[k]; s != nil {
-		return s, nil
+	if s, ok := parsed.Load(k); ok {
+		return s.(*turn.Signed), nil
 	}
 	s, err := turn.Parse(g, b)
 	if err == nil {
-		parsed[k] = s
+		parsed.Store(k, s)
 	}
 	return s, err
 }
 
-var parsed = map[string]*turn.Signed{}
+var parsed sync.Map // *turn.Signed by its group and bytes
 
 // witness runs a store and notes what it was told.
 type witness struct {
@@ -69,7 +70,7 @@ func (w *witness) open() bool {
 	for _, st := range r.Replicas {
 		var found []*turn.Signed // if it lacks some, which is not told
 		if st.Missing == 0 && st.Err == nil {
-			found = r.Turns
+			found = r.New
 		}
 		w.found = append(w.found, found)
 	}
@@ -170,11 +171,11 @@ func (w *witness) check(stored []*turn.Signed) error {
 	}
 	defer s.Close()
 	switch {
-	case !subset(stored, r.Turns):
+	case !subset(stored, r.New):
 		return errors.New("after a crash: a turn from before is lost")
-	case !subset(w.kept, r.Turns):
+	case !subset(w.kept, r.New):
 		return errors.New("after a crash: a turn that was kept is lost")
-	case !subset(r.Turns, append(stored, w.said...)):
+	case !subset(r.New, append(stored, w.said...)):
 		return errors.New("after a crash: there is a turn that nobody wrote")
 	}
 	unsent := map[turn.LineID]string{}
@@ -202,11 +203,11 @@ func (w *witness) check(stored []*turn.Signed) error {
 		}
 		s.Close()
 		switch {
-		case !subset(stored, r.Turns):
+		case !subset(stored, r.New):
 			return fmt.Errorf("after a power cut (seed %d): a turn from before is lost", seed)
-		case !subset(w.durable, r.Turns):
+		case !subset(w.durable, r.New):
 			return fmt.Errorf("after a power cut (seed %d): a turn that was durable is lost", seed)
-		case !subset(r.Turns, append(stored, w.said...)):
+		case !subset(r.New, append(stored, w.said...)):
 			return fmt.Errorf("after a power cut (seed %d): there is a turn that nobody wrote", seed)
 		}
 	}

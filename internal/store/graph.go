@@ -20,16 +20,16 @@ func newGraph() graph {
 	return graph{heads: map[turn.ID]uint64{}, missing: map[turn.ID]struct{}{}}
 }
 
-// load makes an empty graph that of the checkpoint.
-func (g graph) load(c *checkpoint) error {
-	missing, err := c.missing()
+// load makes an empty graph that of the checkpoint in a state.
+func (g graph) load(c *checkpoint, from asker, now state) error {
+	missing, err := c.missing(from, now)
 	if err != nil {
 		return err
 	}
 	for _, id := range missing {
 		g.missing[id] = struct{}{}
 	}
-	maps.Copy(g.heads, c.now().heads())
+	maps.Copy(g.heads, now.heads())
 	return nil
 }
 

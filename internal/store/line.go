@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
-	"fmt"
 	"hash/crc32"
 	"strconv"
 	"time"
@@ -158,49 +157,4 @@ func cutLast(line []byte) (before, after []byte, found bool) {
 		return nil, nil, false
 	}
 	return line[:i], line[i+1:], true
-}
-
-// decode reads a line without its newline. Why is empty if the line is as
-// appendLine writes it; else it says what is wrong, and s is the turn if that
-// is still sound (nil: it is not).
-func (u *union) decode(line []byte) (s *turn.Signed, why string) {
-	u.raw = u.raw[:0]
-	body, found, right := cutChecksum(line)
-	if !found {
-		return nil, "this is no line of a log"
-	}
-	columns, encoded, found := cutLast(body)
-	if !found {
-		return nil, "this is no line of a log"
-	}
-	raw, err := base64url.AppendDecode(u.raw, encoded)
-	if err != nil {
-		if !right {
-			return nil, "the checksum is wrong, and the signed turn cannot be read"
-		}
-		return nil, "the signed turn is no base64url"
-	}
-	u.raw = raw
-	s, err = u.parse(raw, right)
-	switch {
-	case err != nil && !right:
-		return nil, "the checksum is wrong, and the signed turn cannot be read"
-	case err != nil:
-		return nil, fmt.Sprintf("the turn is not valid: %v", err)
-	case !right:
-		return s, "the checksum is wrong"
-	}
-
-	u.line = startLine(u.line[:0], s)
-	text := columns[min(len(u.line), len(columns)):]
-	if s.Known() && len(text) > 0 {
-		u.line = appendText(u.line, s)
-	} else {
-		u.line = append(u.line, text...) // written by a program of another age
-	}
-	u.line = finishLine(u.line, 0, s)
-	if !bytes.Equal(u.line[:len(u.line)-1], line) {
-		return s, "what people read is not what was signed"
-	}
-	return s, ""
 }

@@ -67,11 +67,22 @@ func readLog(fsys FS, path string, from *position, limit int64, u *union) *logFi
 		r = io.NewSectionReader(f, l.good, limit-l.good)
 	}
 	u.scan.reset(r, l.good)
-	for no := first; ; no++ {
-		line, err := u.scan.next()
-		if err == nil {
+	for no, c := first, &u.chunk; ; {
+		begin := u.scan.offset
+		err := c.read(u.scan, no == 1)
+		u.ours = l.header.version == formatVersion && l.header.group == u.group
+		c.decode(u)
+		for i := range c.lines {
 			l.lines = no
-			err = l.line(line, no, u.scan.offset, u)
+			l.line(&c.lines[i], no, u)
+			no++
+			if l.wrong != nil {
+				return l
+			}
+		}
+		u.progress.add(u.scan.offset - begin)
+		if err == nil && u.stop != nil {
+			err = u.stop()
 		}
 		switch {
 		case errors.Is(err, io.EOF):
@@ -83,14 +94,12 @@ func readLog(fsys FS, path string, from *position, limit int64, u *union) *logFi
 		case err != nil:
 			l.Err = err
 			return l
-		case l.wrong != nil:
-			return l
 		}
 	}
 }
 
-// line takes line no, which ends at offset end.
-func (l *logFile) line(line scannedLine, no int, end int64, u *union) error {
+// line takes line no.
+func (l *logFile) line(line *chunkLine, no int, u *union) {
 	header := no == 1 && l.takeHeader(line.text)
 	switch {
 	case header, !line.long && len(line.text) == 0:
@@ -100,14 +109,13 @@ func (l *logFile) line(line scannedLine, no int, end int64, u *union) error {
 		if whole := l.takeTurn(line, no, u); !whole {
 			l.Torn, l.torn = l.wrong == nil, bytes.Clone(line.text)
 			l.lines--
-			return nil
+			return
 		}
 	}
 	if no == 1 && !header {
 		l.damage(0, 1, "the header is missing or damaged")
 	}
-	l.good, l.start, l.open = end, line.offset, !line.ended
-	return nil
+	l.good, l.start, l.open = line.end, line.offset, !line.ended
 }
 
 func (l *logFile) takeHeader(text []byte) bool {
@@ -125,17 +133,19 @@ func (l *logFile) foreign(u *union) bool {
 
 // takeTurn takes a line that is no header. Whole is false for a torn line, and
 // if the log turns out to be another group's.
-func (l *logFile) takeTurn(line scannedLine, no int, u *union) (whole bool) {
-	u.ours = l.header.version == formatVersion && l.header.group == u.group
-	hash := u.hash(line.text)
-	if i, met := u.lines[hash]; met {
+func (l *logFile) takeTurn(line *chunkLine, no int, u *union) (whole bool) {
+	if i, met := u.lines[line.hash]; met {
 		l.take(u, i)
 		u.stands(i, line.offset, len(line.text)+1)
 		return true
 	}
-	s, why := u.decode(line.text)
+	s, why := line.s, line.why
+	if !line.decoded {
+		s, why = u.decode(line.text)
+	}
 	if s == nil && l.foreign(u) && l.Turns == 0 && l.header.version == formatVersion {
-		if _, err := turn.Parse(l.header.group, u.raw); err == nil {
+		_, raw, _, _ := u.decoder.open(line.text)
+		if _, err := turn.Parse(l.header.group, raw); err == nil {
 			l.wrong = fmt.Errorf("%s: %w", l.Path, ErrOtherGroup)
 			return false
 		}
@@ -147,7 +157,7 @@ func (l *logFile) takeTurn(line scannedLine, no int, u *union) (whole bool) {
 		return true
 	case why == "":
 		i := u.add(s, line.offset, len(line.text)+1)
-		u.lines[hash] = i
+		u.lines[line.hash] = i
 		l.take(u, i)
 		return true
 	case s != nil:

@@ -317,10 +317,7 @@ func (src *lineSource) turns(of []int32) iter.Seq2[*turn.Signed, error] {
 			if t == nil {
 				line, err := src.read(i)
 				if err == nil {
-					t, _ = src.u.decode(line)
-				}
-				if err == nil && t == nil {
-					err = errMoved
+					t, err = src.u.decoder.again(src.u.group, line)
 				}
 				if err != nil {
 					yield(nil, err)

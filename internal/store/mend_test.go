@@ -130,7 +130,7 @@ func TestMendPairs(t *testing.T) {
 		o.Parse = parseOnce
 		s, r := open(t, o)
 		s.Close()
-		if !subset(r.Turns, ts) {
+		if !subset(r.New, ts) {
 			t.Fatal("a turn that nobody wrote")
 		}
 		lost := 0
@@ -139,8 +139,8 @@ func TestMendPairs(t *testing.T) {
 				lost++
 			}
 		}
-		if len(r.Turns) < len(ts) && lost == 0 && !cutBetween(d, r) {
-			t.Fatalf("run %d: %d turns are lost, and nobody was told", n, len(ts)-len(r.Turns))
+		if len(r.New) < len(ts) && lost == 0 && !cutBetween(d, r) {
+			t.Fatalf("run %d: %d turns are lost, and nobody was told", n, len(ts)-len(r.New))
 		}
 		if body(t, d, 0) != body(t, d, 1) || body(t, d, 0) != body(t, d, 2) {
 			t.Fatalf("run %d: the replicas differ", n)
@@ -152,7 +152,7 @@ func TestMendPairs(t *testing.T) {
 // cannot be seen.
 func cutBetween(d *storetest.Disk, r *store.Restored) bool {
 	for _, st := range r.Replicas {
-		if st.Turns != len(r.Turns) {
+		if st.Turns != len(r.New) {
 			return false
 		}
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +14,7 @@ import (
 
 // Restored is what was found on disk. All slices of turns are by (stamp, id).
 type Restored struct {
-	// Turns are all turns, if there is no checkpoint; else nil, see Recent, New,
+	// Turns are all turns, from Read. Open does not give them: see New, Summary,
 	// Store.Items and Store.Get.
 	Turns []*turn.Signed
 
@@ -22,8 +23,14 @@ type Restored struct {
 	Heads    []turn.Item    // in the order
 	Missing  []turn.ID      // parents that are named and not there, by id
 	Recent   []*turn.Signed // the last ones within reach, Options.Recent or more
-	New      []*turn.Signed // those that the checkpoint did not have
 	Peers    []Peer         // in the order of first meeting
+
+	// Summary is of the turns that the checkpoint has. With none in use it is the
+	// zero value. Recent has as many as Options.Recent.
+	Summary turn.Summary
+	// New are the others: all, if no checkpoint is in use, else 20,000 at most. If
+	// the logs had more, Open has put them in.
+	New []*turn.Signed
 
 	Checkpoint CheckpointState
 	Replicas   []ReplicaState
@@ -40,6 +47,7 @@ type Restored struct {
 type CheckpointState struct {
 	Path    string // empty: none was asked for
 	Turns   int    // that it had
+	Filled  int    // turns that Open put into it
 	Created bool   // it was not there
 	Aside   string // it was damaged or somebody else's, and is kept there; a new one is made
 	Problem error  // why it was put aside, or why it cannot be used (then Aside is empty)
@@ -70,7 +78,8 @@ func Open(o Options) (*Store, *Restored, error) {
 	if err := o.check(); err != nil {
 		return nil, nil, err
 	}
-	s := &Store{o: o, locks: map[string]io.Closer{}, inHand: map[turn.ID]*turn.Signed{}}
+	s := &Store{o: o, locks: map[string]io.Closer{}, advancing: newGate(), inHand: map[turn.ID]*turn.Signed{}}
+	s.life, s.die = context.WithCancel(context.Background())
 	r, err := s.open()
 	if err != nil {
 		for _, r := range s.replicas {
@@ -80,6 +89,7 @@ func Open(o Options) (*Store, *Restored, error) {
 			_ = s.unsent.close()
 		}
 		_ = s.closeCheckpoint()
+		s.die()
 		return nil, nil, errors.Join(err, s.unlock())
 	}
 	return s, r, nil
@@ -102,6 +112,9 @@ func (s *Store) open() (*Restored, error) {
 		unusable = append(unusable, errors.Join(lockErr, finishReplacing(fsys, r.path)))
 	}
 
+	if err := s.findUnsent(); err != nil {
+		return nil, err
+	}
 	var state CheckpointState
 	if err := s.findCheckpoint(&state); err != nil {
 		return nil, err
@@ -110,11 +123,18 @@ func (s *Store) open() (*Restored, error) {
 	if err != nil {
 		return nil, err
 	}
+	state.Filled = f.filled
 	f.res.Checkpoint = state
 	if err := s.restore(f); err != nil {
 		return nil, err
 	}
 	s.remember(f.res.New)
+	s.opened = true
+	if f.filled > 0 {
+		// So that the next start need not read all again. If it fails, the next
+		// Advance does it.
+		_, _ = s.Advance(s.life, nil)
+	}
 	return f.res, nil
 }
 
@@ -218,8 +238,8 @@ func (s *Store) cutTorn(r *replica, l *logFile) (aside string) {
 	return aside
 }
 
-// openUnsent opens unsent.log without the lines that a turn carries.
-func (s *Store) openUnsent(u *union) error {
+// findUnsent reads unsent.log.
+func (s *Store) findUnsent() error {
 	path := filepath.Join(s.o.Dir, unsentName)
 	if err := finishReplacing(s.o.FS, path); err != nil {
 		return err
@@ -231,23 +251,21 @@ func (s *Store) openUnsent(u *union) error {
 	if l.group != nil && *l.group != s.o.Group && len(l.lines) > 0 {
 		return fmt.Errorf("%s: %w", path, ErrOtherGroup)
 	}
+	s.unsent = l
+	return nil
+}
+
+// openUnsent opens unsent.log without the lines that a turn carries.
+func (s *Store) openUnsent(u *union) error {
+	l := s.unsent
 	if s.checkpoint != nil {
 		for _, id := range s.checkpoint.now().said() {
 			l.remove(id)
 		}
 	}
-	for _, b := range u.bodies {
-		if len(l.lines) == 0 {
-			break
-		}
-		if b == nil {
-			continue
-		}
-		for _, id := range b.Turn().LineIDs {
-			l.remove(id)
-		}
+	for id := range u.carried {
+		l.remove(id)
 	}
-	s.unsent = l
 	return l.open(s.o.Group)
 }
 

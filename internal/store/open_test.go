@@ -16,7 +16,7 @@ import (
 func TestOpenNew(t *testing.T) {
 	d := storetest.New()
 	s, r := open(t, options(d))
-	if len(r.Turns) != 0 || len(r.Replicas) != store.DefaultReplicas || len(r.Unsent) != 0 {
+	if len(r.New) != 0 || len(r.Replicas) != store.DefaultReplicas || len(r.Unsent) != 0 {
 		t.Fatalf("%+v", r)
 	}
 	for i, st := range r.Replicas {
@@ -82,7 +82,7 @@ func TestReplicaDirs(t *testing.T) {
 	o.Replicas = 1
 	d.Delete("/a/replica_ana_0.log")
 	s, r = open(t, o)
-	if !slices.Equal(ids(r.Turns), ids(ts)) || len(r.Others) != 2 || r.Replicas[0].Missing != 2 {
+	if !slices.Equal(ids(r.New), ids(ts)) || len(r.Others) != 2 || r.Replicas[0].Missing != 2 {
 		t.Errorf("%+v", r)
 	}
 	s.Close()
@@ -94,7 +94,7 @@ func TestOtherName(t *testing.T) {
 	o := options(d)
 	o.Name = "bia"
 	_, r := open(t, o)
-	if !slices.Equal(ids(r.Turns), ids(ts)) || len(r.Others) != 1 {
+	if !slices.Equal(ids(r.New), ids(ts)) || len(r.Others) != 1 {
 		t.Errorf("%+v", r)
 	}
 }
@@ -193,8 +193,8 @@ func TestFileOutcomes(t *testing.T) {
 			}
 			defer s.Close()
 			st := r.Replicas[0]
-			if st.Turns != tt.turns || len(r.Turns) != tt.union || st.Missing != tt.union-tt.turns || st.Created {
-				t.Errorf("%d turns, %d in the union, %d missing; want %d, %d", st.Turns, len(r.Turns), st.Missing, tt.turns, tt.union)
+			if st.Turns != tt.turns || len(r.New) != tt.union || st.Missing != tt.union-tt.turns || st.Created {
+				t.Errorf("%d turns, %d in the union, %d missing; want %d, %d", st.Turns, len(r.New), st.Missing, tt.turns, tt.union)
 			}
 			if got := damagedLines(st.Damaged); got != tt.damaged {
 				t.Errorf("damaged lines %q, want %q: %v", got, tt.damaged, st.Damaged)
@@ -220,7 +220,7 @@ func TestFileOutcomes(t *testing.T) {
 			s.Close()
 			s, r2 := open(t, o)
 			defer s.Close()
-			if !subset(r.Turns, r2.Turns) || !subset([]*turn.Signed{v}, r2.Turns) || r2.Replicas[0].Torn || r2.Replicas[0].Turns != tt.union+1 {
+			if !subset(r.New, r2.New) || !subset([]*turn.Signed{v}, r2.New) || r2.Replicas[0].Torn || r2.Replicas[0].Turns != tt.union+1 {
 				t.Errorf("at the next start: %+v", r2.Replicas[0])
 			}
 			if !r2.Replicas[0].Consistent() || r2.Replicas[0].Repaired {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -167,7 +168,7 @@ func inMemory(g turn.GroupID, base *checkpoint, ts []*turn.Signed) (*checkpoint,
 		return nil, err
 	}
 	c.base = base
-	if _, err := c.advance(each(ts), cover{}); err != nil {
+	if _, err := c.advance(context.Background(), each(ts), cover{}); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
 	return c, nil
@@ -180,20 +181,46 @@ func inMemory(g turn.GroupID, base *checkpoint, ts []*turn.Signed) (*checkpoint,
 // matches ErrNoWords; ErrNoCheckpoint, and then Look can do the same from the
 // logs; or ErrCheckpoint, which is a case for Repair.
 func (s *Store) Find(ctx context.Context, f Filter) ([]*turn.Signed, error) {
-	_, behind := s.Advance(nil) // if it cannot, what it lacks is searched apart
+	_ = s.advanceForFind(ctx) // if it cannot, what it lacks is searched apart
 	s.mu.Lock()
-	c, fresh := s.checkpoint, slices.Clone(s.fresh)
+	c, fresh := s.checkpoint, slices.Collect(maps.Values(s.inHand))
 	s.mu.Unlock()
 	if c == nil {
 		return nil, ErrNoCheckpoint
 	}
+	ts, err := s.findIn(ctx, f, c, fresh)
+	return ts, s.noticed(c, err)
+}
+
+// findPatience is how long a search waits for an Advance, before it does without.
+const findPatience = time.Second
+
+// advanceForFind is Advance, unless the checkpoint must be made anew.
+func (s *Store) advanceForFind(ctx context.Context) error {
+	ctx, stop := context.WithTimeout(ctx, findPatience)
+	defer stop()
+	if err := s.enterAdvancing(ctx); err != nil {
+		return err
+	}
+	defer s.advancing.leave()
+	s.mu.Lock()
+	skip := s.checkpoint == nil || s.spoiled != nil || len(s.fresh) == 0
+	s.mu.Unlock()
+	if skip {
+		return nil
+	}
+	return s.advance(ctx, &Advanced{}, nil)
+}
+
+// findIn is Find in a checkpoint and in what it lacks.
+func (s *Store) findIn(ctx context.Context, f Filter, c *checkpoint, fresh []*turn.Signed) ([]*turn.Signed, error) {
 	slices.SortFunc(fresh, func(a, b *turn.Signed) int { return a.Item().Compare(b.Item()) })
-	top, err := s.reach(fresh)
+	top, err := reach(c, fresh)
 	if err != nil {
 		return nil, err
 	}
 	var more *checkpoint
-	if behind != nil && len(fresh) > 0 {
+	if len(fresh) > 0 {
 		if more, err = inMemory(s.o.Group, c, fresh); err != nil {
 			return nil, err
 		}

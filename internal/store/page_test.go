@@ -102,7 +102,7 @@ func TestFind(t *testing.T) {
 			s, _ := open(t, o)
 			s.Append(ts[:4])
 			if how != "all" {
-				if _, err := s.Advance(nil); err != nil {
+				if _, err := s.Advance(t.Context(), nil); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -160,7 +160,7 @@ func TestFindShown(t *testing.T) {
 	o.Checkpoint = filepath.Join(o.Dir, "checkpoint.db")
 	s, _ := open(t, o)
 	s.Append(ts[:1])
-	s.Advance(nil)
+	s.Advance(t.Context(), nil)
 	s.Append(ts[1:])
 	v, err := store.Look(store.Options{Dir: o.Dir, Checkpoint: o.Checkpoint})
 	if err != nil {
@@ -187,7 +187,7 @@ func TestLookReadOnly(t *testing.T) {
 	o.Checkpoint = filepath.Join(o.Dir, "checkpoint.db")
 	s, _ := open(t, o)
 	s.Append(ts)
-	s.Advance(nil)
+	s.Advance(t.Context(), nil)
 	s.Close()
 	for _, change := range []func() error{
 		func() error { return nil },

@@ -103,8 +103,8 @@ func TestFsyncFailsOnTheOnlyReplica(t *testing.T) {
 	}
 	cut := d.PowerCut(rand.New(rand.NewPCG(1, 1)))
 	o.FS = cut
-	if _, restored := open(t, o); len(restored.Turns) != 4 {
-		t.Errorf("%d turns after a power cut", len(restored.Turns))
+	if _, restored := open(t, o); len(restored.New) != 4 {
+		t.Errorf("%d turns after a power cut", len(restored.New))
 	}
 }
 
@@ -167,8 +167,8 @@ func TestFullDisk(t *testing.T) {
 	}
 	s.Close()
 	_, r := open(t, options(d))
-	if !slices.Equal(ids(r.Turns), ids(ts[20:])) {
-		t.Errorf("%d turns", len(r.Turns))
+	if !slices.Equal(ids(r.New), ids(ts[20:])) {
+		t.Errorf("%d turns", len(r.New))
 	}
 	for _, st := range r.Replicas {
 		if !st.Consistent() {
@@ -211,7 +211,7 @@ func TestJunkStays(t *testing.T) {
 	s.Close()
 	_, r := open(t, o)
 	st := r.Replicas[0]
-	if !slices.Equal(ids(r.Turns), ids(kept)) || len(st.Damaged) != 1 || st.Damaged[0].Line != 3 || st.Torn {
+	if !slices.Equal(ids(r.New), ids(kept)) || len(st.Damaged) != 1 || st.Damaged[0].Line != 3 || st.Torn {
 		t.Errorf("%+v", st)
 	}
 }

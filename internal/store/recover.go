@@ -17,6 +17,7 @@ type found struct {
 	u            *union
 	logs, others []*logFile
 	base         int // turns before what was read: the checkpoint's, if logs were read from there on
+	filled       int // of what was read, turns that were put into the checkpoint
 	res          *Restored
 }
 
@@ -25,29 +26,71 @@ type found struct {
 // out to be damaged or somebody else's is put aside.
 func (s *Store) find(unusable []error, dirs []string, state *CheckpointState) (*found, error) {
 	others := s.findOthers(dirs)
-	if s.checkpoint != nil && s.checkpoint.now().Turns > 0 {
-		f, err := s.readTails(unusable, others)
-		if f != nil {
-			return f, nil
-		}
-		if err == nil {
-			state.Behind = true
-			f, err = s.readWhole(unusable, others)
-		}
+	for {
+		f, err := s.read(unusable, others, state)
 		switch {
-		case errors.Is(err, ErrOtherGroup), errors.Is(err, ErrNewerLog):
+		case err == nil:
+			return f, nil
+		case s.checkpoint == nil, errors.Is(err, ErrOtherGroup), errors.Is(err, ErrNewerLog):
 			return nil, err
+		case state.Aside != "":
+			s.noCheckpoint(state, errors.Join(state.Problem, err)) // the new one is no better
 		case errors.Is(err, ErrCheckpoint):
 			s.newCheckpoint(state, damagedSuffix, err)
-		case err != nil:
-			s.noCheckpoint(state, err)
-		case s.checkpoint.now().Member != s.o.member() && f.anyTurn():
-			s.newCheckpoint(state, foreignSuffix, fmt.Errorf("%s: this is the checkpoint of %s", s.checkpoint.path, s.checkpoint.now().Member))
+		case errors.Is(err, errOtherMember):
+			s.newCheckpoint(state, foreignSuffix, err)
 		default:
-			return f, nil
+			s.noCheckpoint(state, err)
 		}
 	}
+}
+
+// read reads the logs with the checkpoint that there is.
+func (s *Store) read(unusable []error, others []string, state *CheckpointState) (*found, error) {
+	if s.checkpoint != nil && s.checkpoint.now().Turns > 0 {
+		f, err := s.readTails(unusable, others)
+		if f != nil || err != nil {
+			return f, err
+		}
+		state.Behind = true
+	}
 	return s.readWhole(unusable, others)
+}
+
+// errOtherMember says whose checkpoint it is.
+var errOtherMember = errors.New("it is of another member")
+
+// newUnion makes a union for what the start reads. A store that is open for
+// writing, and has a checkpoint, keeps a batch of turns at most: see complete.
+func (s *Store) newUnion(paths []string, logs map[string]logState) *union {
+	u := newUnion(s.o.Group, s.o.Parse)
+	u.keep = true
+	if s.unsent != nil {
+		if s.checkpoint != nil {
+			u.most = remakeBatch
+		}
+		u.queued = map[turn.LineID]struct{}{}
+		for _, l := range s.unsent.lines {
+			u.queued[l.Line] = struct{}{}
+		}
+	}
+	u.progress.tell = s.o.Progress
+	total := int64(0)
+	for _, path := range paths {
+		size, _ := s.o.FS.Size(path) // one that cannot be read is told then
+		total += max(0, size-logs[s.key(path)].Offset)
+	}
+	u.progress.begin(total)
+	return u
+}
+
+// paths are those of the replicas, in their order.
+func (s *Store) paths() []string {
+	var paths []string
+	for _, r := range s.replicas {
+		paths = append(paths, r.path)
+	}
+	return paths
 }
 
 // anyTurn tells that a log has a turn.
@@ -57,8 +100,7 @@ func (f *found) anyTurn() bool {
 
 // readWhole reads all logs from their beginnings.
 func (s *Store) readWhole(unusable []error, others []string) (*found, error) {
-	u := newUnion(s.o.Group, s.o.Parse)
-	u.keep = true
+	u := s.newUnion(slices.Concat(s.paths(), others), nil)
 	f := &found{u: u}
 	if err := s.known(u); err != nil {
 		return nil, err
@@ -74,21 +116,72 @@ func (s *Store) readWhole(unusable []error, others []string) (*found, error) {
 	if err := strangers(f.logs, f.others); err != nil {
 		return nil, err
 	}
-	return f, s.summarize(f)
+	if c := s.checkpoint; c != nil && c.now().Turns > 0 && c.now().Member != s.o.member() && f.anyTurn() {
+		return nil, fmt.Errorf("%s: %w: %s", c.path, errOtherMember, c.now().Member)
+	}
+	return f, s.complete(f)
+}
+
+// complete brings the checkpoint up to date, if the logs have more turns that it
+// lacks than were kept, and sums up.
+func (s *Store) complete(f *found) error {
+	u := f.u
+	if !u.keep {
+		var with cover
+		if u.known == 0 {
+			with.logs = s.checkpoint.now().positions() // they hold
+		}
+		var err error
+		if f.filled, err = s.fill(context.Background(), s.checkpoint, u, u.fresh(), with); err != nil {
+			return err
+		}
+	}
+	return s.summarize(f)
+}
+
+// fresh gives the numbers of the turns that the checkpoint lacks, in the order.
+func (u *union) fresh() []int32 {
+	of := make([]int32, 0, len(u.items)-u.known)
+	for i := u.known; i < len(u.items); i++ {
+		of = append(of, int32(i))
+	}
+	return u.ordered(of)
+}
+
+// fill puts turns of a union into a checkpoint, in batches. After an error some
+// are there: with says up to where the logs were covered before.
+func (s *Store) fill(ctx context.Context, c *checkpoint, u *union, of []int32, with cover) (n int, err error) {
+	src := s.newSource(u)
+	defer src.close()
+	u.progress.begin(int64(len(of)))
+	with.member, with.said = s.o.member(), s.unsent.carried
+	for len(of) > 0 && err == nil {
+		k, added := min(len(of), remakeBatch), 0
+		added, err = c.advance(ctx, src.turns(of[:k]), with)
+		n, of, with.peers = n+added, of[k:], nil
+		u.progress.add(int64(k))
+	}
+	return n, err
 }
 
 // known puts what the checkpoint has into a union.
-func (s *Store) known(u *union) error {
-	c := s.theCheckpoint()
+func (s *Store) known(u *union) error { return s.knownOf(s.theCheckpoint(), u) }
+
+// knownOf is known for a checkpoint that may not be in use; nil: there is none.
+func (s *Store) knownOf(c *checkpoint, u *union) error {
 	if c == nil {
 		return nil
 	}
-	if err := u.graph.load(c); err != nil {
-		return err
+	tx, now, err := c.moment(context.Background())
+	if err != nil {
+		return s.noticed(c, err)
 	}
-	now := c.now()
+	defer tx.Rollback() // nothing was written
+	if err := u.graph.load(c, tx, now); err != nil {
+		return s.noticed(c, err)
+	}
 	var sum [4]uint64
-	err := c.items(context.Background(), func(it turn.Item) bool {
+	err = c.items(context.Background(), tx, func(it turn.Item) bool {
 		u.addKnown(it)
 		sum = addID(sum, it.ID)
 		return true
@@ -96,7 +189,7 @@ func (s *Store) known(u *union) error {
 	if err == nil && (len(u.items) != now.Turns || sum != now.Sum) {
 		err = fmt.Errorf("%s: %w: it has %d turns, and not the %d that were put in", c.path, ErrCheckpoint, len(u.items), now.Turns)
 	}
-	return err
+	return s.noticed(c, err)
 }
 
 // readTails reads what the logs have behind the checkpoint. It gives nil if a
@@ -105,10 +198,9 @@ func (s *Store) known(u *union) error {
 func (s *Store) readTails(unusable []error, others []string) (*found, error) {
 	c := s.checkpoint
 	logs := c.now().Logs
-	u := newUnion(s.o.Group, s.o.Parse)
-	u.keep = true
+	u := s.newUnion(slices.Concat(s.paths(), others), logs)
 	f := &found{u: u, base: c.now().Turns}
-	err := u.graph.load(c)
+	err := u.graph.load(c, c.reader, c.now())
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +231,7 @@ func (s *Store) readTails(unusable []error, others []string) (*found, error) {
 		}
 	}
 	if err == nil {
-		err = s.summarize(f)
+		err = s.complete(f)
 	}
 	if err != nil {
 		return nil, err
@@ -180,20 +272,23 @@ func (s *Store) key(path string) string {
 func (s *Store) summarize(f *found) (err error) {
 	u, res := f.u, &Restored{}
 	f.res = res
-	var fresh []int32
-	for i := u.known; i < len(u.items); i++ {
-		fresh = append(fresh, int32(i))
+	if u.keep {
+		res.New = u.signed(u.fresh())
 	}
-	res.New = u.signed(u.ordered(fresh))
 	res.Count = f.base + len(u.items)
 	res.Heads, res.Missing = u.graph.items(), sortedIDs(u.graph.missing)
-	if res.MaxStamp, err = s.reach(res.New); err != nil {
+	if res.MaxStamp, err = reach(s.checkpoint, res.New); err != nil {
 		return err
 	}
 	near := res.New[:below(res.New, res.MaxStamp)]
 	res.Recent = slices.Clone(near[max(0, len(near)-s.o.Recent):])
 	var known state
 	if s.checkpoint != nil {
+		if s.unsent != nil { // nobody advances it meanwhile
+			if res.Summary, err = s.checkpoint.summary(context.Background(), s.o.Recent); err != nil {
+				return err
+			}
+		}
 		known = s.checkpoint.now().clone()
 		last, err := s.checkpoint.last(context.Background(), s.o.Recent, res.MaxStamp)
 		if err != nil {
@@ -202,8 +297,6 @@ func (s *Store) summarize(f *found) (err error) {
 		res.Recent = append(last, res.Recent...)
 		slices.SortFunc(res.Recent, func(a, b *turn.Signed) int { return a.Item().Compare(b.Item()) })
 		res.Recent = res.Recent[max(0, len(res.Recent)-s.o.Recent):]
-	} else {
-		res.Turns = res.New
 	}
 	for _, t := range res.New {
 		known.meet(Peer{t.Turn().Name, t.Turn().Author})
@@ -217,16 +310,16 @@ func below(ts []*turn.Signed, limit uint64) int {
 	return sort.Search(len(ts), func(i int) bool { return ts[i].Stamp() > limit })
 }
 
-// reach is the highest stamp within reach of the checkpoint's turns and of
-// these, which are sorted: see turn.History.MaxStamp.
-func (s *Store) reach(ts []*turn.Signed) (top uint64, err error) {
+// reach is the highest stamp within reach of the turns of a checkpoint, which may
+// be nil, and of these, which are sorted: see turn.History.MaxStamp.
+func reach(c *checkpoint, ts []*turn.Signed) (top uint64, err error) {
 	for {
 		next := top
 		if n := below(ts, top+turn.MaxJump); n > 0 {
 			next = max(next, ts[n-1].Stamp())
 		}
-		if s.checkpoint != nil {
-			stamp, err := s.checkpoint.below(top + turn.MaxJump)
+		if c != nil {
+			stamp, err := c.below(top + turn.MaxJump)
 			if err != nil {
 				return 0, err
 			}

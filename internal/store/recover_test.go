@@ -32,7 +32,7 @@ func TestIncompleteReplica(t *testing.T) {
 	s.Append(ts[1:2])
 	d.Fault = nil
 	s.Append(ts[2:])
-	if _, err := s.Advance(nil); err != nil {
+	if _, err := s.Advance(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	s.Close()
@@ -43,7 +43,7 @@ func TestIncompleteReplica(t *testing.T) {
 	if st := r.Replicas[2]; !st.Repaired || st.Missing != 1 || !r.Checkpoint.Behind || body(t, d, 2) != body(t, d, 0) {
 		t.Errorf("%+v", st)
 	}
-	if _, err := s.Advance(nil); err != nil {
+	if _, err := s.Advance(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	s.Close()
@@ -105,7 +105,7 @@ func faultRun(t *testing.T, start string, all []*turn.Signed, n int, kill bool) 
 	o := withCheckpoint(t, d)
 	s, _ := open(t, o)
 	s.Append(all[:3])
-	s.Advance(nil)
+	s.Advance(t.Context(), nil)
 	s.SyncAll()
 	s.Close()
 	log, _ := d.Get(replica(1))
@@ -137,7 +137,7 @@ func faultRun(t *testing.T, start string, all []*turn.Signed, n int, kill bool) 
 			}
 		}
 		appended(all[3:5]...)
-		if _, err := s.Advance(nil); err == nil && !d.Killed() {
+		if _, err := s.Advance(t.Context(), nil); err == nil && !d.Killed() {
 			durable = slices.Clone(kept)
 		}
 		appended(all[5])
@@ -204,7 +204,7 @@ func TestConcurrentCheckpoint(t *testing.T) {
 	done := make(chan struct{})
 	var wg sync.WaitGroup
 	for i, f := range []func() error{
-		func() error { _, err := s.Advance(nil); return err },
+		func() error { _, err := s.Advance(t.Context(), nil); return err },
 		func() error { _, err := s.Find(t.Context(), store.Filter{Words: "line"}); return err },
 		func() error { _, err := s.Get(ids(ts)); return err },
 		func() error { return s.Items(t.Context(), func(turn.Item) bool { return true }) },
@@ -237,7 +237,7 @@ func TestConcurrentCheckpoint(t *testing.T) {
 	}
 	close(done)
 	wg.Wait()
-	if a, err := s.Advance(nil); err != nil || a.Turns != len(ts) {
+	if a, err := s.Advance(t.Context(), nil); err != nil || a.Turns != len(ts) {
 		t.Error(a, err)
 	}
 	s.Close()

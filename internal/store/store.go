@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -35,12 +36,18 @@ type Options struct {
 	Checkpoint string
 	Recent     int // the least number of turns in Restored.Recent, if there are so many
 
+	// Progress, if not nil, is called while Open reads the logs, every 100 ms at
+	// most, with bytes, and then, if it puts more turns into the checkpoint than one
+	// batch, for each batch, with turns: done begins at 0 again.
+	Progress func(done, total int64)
+
 	Rand io.Reader // for generations; nil: crypto/rand
 
 	base string // stands for the folded name, if that is all that is known
 
 	// Parse reads a signed turn and verifies its signature; nil: turn.Parse.
-	// Simulations, which run faster without signatures, say otherwise.
+	// Simulations, which run faster without signatures, say otherwise. It is called
+	// from several goroutines at once.
 	Parse func(turn.GroupID, []byte) (*turn.Signed, error)
 }
 
@@ -103,7 +110,7 @@ func (o *Options) dirs() []string {
 }
 
 // Store is the record of one member on disk. All methods may be called from
-// any goroutine.
+// any goroutine. No goroutine that it starts outlives the call.
 type Store struct {
 	o     Options
 	locks map[string]io.Closer // by directory; guarded by mu
@@ -113,14 +120,25 @@ type Store struct {
 	unsent   *unsentLog
 
 	repairing  sync.Mutex  // held by the one Repair that runs; before all others
-	advancing  sync.Mutex  // held by the one Advance that runs
+	advancing  gate        // held by the one Advance that runs
 	checkpoint *checkpoint // nil: none; guarded by mu and advancing, either will do to read it
+	remakes    retry       // of making it anew; guarded by advancing
+
+	life context.Context // ends with Close
+	die  context.CancelFunc
 
 	mu     sync.Mutex // guards what follows, and what a replica says it does
 	seq    uint64     // the number of the last Append
 	closed bool
 	buf    []byte
 
+	opened bool // Open is through
+	// spoiled is why the checkpoint must be made anew; nil: it need not.
+	spoiled error
+
+	// What the next Advance has to do. While there is a path for a checkpoint and
+	// none can be made, this has all that was said since the start: nothing else
+	// gives these turns.
 	fresh  []*turn.Signed           // kept, and not in the checkpoint
 	inHand map[turn.ID]*turn.Signed // the same, and those that an Advance puts in just now
 }
@@ -302,6 +320,7 @@ func (s *Store) Close() error {
 	}
 	s.closed = true
 	s.mu.Unlock()
+	s.die() // making a checkpoint anew takes long
 
 	errs := []error{s.unsent.close(), s.closeCheckpoint()}
 	for _, r := range s.replicas {

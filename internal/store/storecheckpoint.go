@@ -29,6 +29,10 @@ func (s *Store) findCheckpoint(state *CheckpointState) error {
 	state.Path = path
 	_, err := os.Stat(path)
 	state.Created = errors.Is(err, fs.ErrNotExist)
+	if _, err := os.Lstat(path + spoiledSuffix); err == nil && !state.Created {
+		s.newCheckpoint(state, damagedSuffix, fmt.Errorf("%s: %w: a part of it could not be read when it was used last", path, ErrCheckpoint))
+		return nil
+	}
 	c, err := openCheckpoint(path, s.o.Group, s.o.Parse, true)
 	switch {
 	case err == nil:
@@ -54,7 +58,7 @@ func (s *Store) findCheckpoint(state *CheckpointState) error {
 // newCheckpoint puts the checkpoint aside and makes an empty one, if it can.
 func (s *Store) newCheckpoint(state *CheckpointState, suffix string, why error) {
 	s.noCheckpoint(state, why)
-	aside, err := checkpointAside(s.o.Checkpoint, suffix)
+	aside, err := s.putCheckpointAside(suffix)
 	if err == nil {
 		state.Aside = aside
 		s.checkpoint, err = openCheckpoint(s.o.Checkpoint, s.o.Group, s.o.Parse, true)
@@ -71,8 +75,8 @@ func (s *Store) noCheckpoint(state *CheckpointState, why error) {
 }
 
 func (s *Store) closeCheckpoint() error {
-	s.advancing.Lock()
-	defer s.advancing.Unlock()
+	_ = s.advancing.enter(context.Background()) // which does not end
+	defer s.advancing.leave()
 	if s.checkpoint == nil {
 		return nil
 	}
@@ -81,7 +85,7 @@ func (s *Store) closeCheckpoint() error {
 
 // remember notes turns for the next Advance. Its caller holds s.mu, or is Open.
 func (s *Store) remember(ts []*turn.Signed) {
-	if s.checkpoint == nil {
+	if s.o.Checkpoint == "" {
 		return
 	}
 	s.fresh = append(s.fresh, ts...)
@@ -90,11 +94,33 @@ func (s *Store) remember(ts []*turn.Signed) {
 	}
 }
 
+// noticed notes an error of a checkpoint that tells of damage: then the next
+// Advance or Repair makes it anew, or, if that does not come, the next start. It
+// gives the error back.
+func (s *Store) noticed(c *checkpoint, err error) error {
+	if !errors.Is(err, ErrCheckpoint) {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.opened || s.checkpoint != c || s.spoiled != nil {
+		return err // it is not in use, or known
+	}
+	s.spoiled = err
+	if f, err := os.OpenFile(s.o.Checkpoint+spoiledSuffix, os.O_WRONLY|os.O_CREATE, 0o600); err == nil {
+		_ = f.Close() // it is empty
+	}
+	return err
+}
+
 // Advanced tells what an Advance did.
 type Advanced struct {
 	Path  string // of the checkpoint; empty: there is none
 	Turns int    // that it has now
 	New   int    // of these
+
+	Remade bool   // it was made anew of the logs, because it was damaged or not there
+	Aside  string // Remade: where the damaged one is kept; empty: there was none
 }
 
 // Behind is how many turns the checkpoint lacks: they are in memory until the
@@ -107,31 +133,58 @@ func (s *Store) Behind() int {
 
 // Advance makes the checkpoint cover all that was appended until now, in one
 // transaction, and notes peers that were met; authors of turns it notes by
-// itself. It costs what is new. Append goes on meanwhile. After an error the
-// checkpoint is as before, and the next Advance has that much more to do. An
-// error that matches ErrCheckpoint is a case for Repair.
-func (s *Store) Advance(peers []Peer) (Advanced, error) {
-	s.advancing.Lock()
-	defer s.advancing.Unlock()
+// itself. It costs what is new. If the checkpoint was found to be damaged, or is
+// not there, it is made of the logs first, which reads all of them. Append and Get
+// go on meanwhile.
+//
+// It waits until ctx ends, but 10 s at most, for another program that writes the
+// file; ctx also ends the making of a new one. After an error the checkpoint is as
+// before, and the next Advance has that much more to do: do not repeat it at once.
+// Making a checkpoint that failed twice is tried again after one call that does
+// nothing, then three, seven and so on up to 255. Path is set in any case.
+func (s *Store) Advance(ctx context.Context, peers []Peer) (Advanced, error) {
 	if s.o.Checkpoint == "" {
 		return Advanced{}, nil
 	}
-	return s.advance(peers)
+	a := Advanced{Path: s.o.Checkpoint}
+	if err := s.enterAdvancing(ctx); err != nil {
+		return a, err
+	}
+	defer s.advancing.leave()
+	s.mu.Lock()
+	remake := s.checkpoint == nil || s.spoiled != nil
+	s.mu.Unlock()
+	if remake {
+		if !s.remakes.due() {
+			return a, s.remakes.err
+		}
+		if err := s.obtain(ctx, &a, peers); err != nil {
+			return a, err
+		}
+	}
+	err := s.advance(ctx, &a, peers)
+	return a, err
 }
 
-// advance is Advance for one who holds s.advancing.
-func (s *Store) advance(peers []Peer) (Advanced, error) {
-	s.mu.Lock()
-	c := s.checkpoint
-	if s.closed || c == nil {
-		closed := s.closed
-		s.mu.Unlock()
-		if closed {
-			return Advanced{}, ErrClosed
-		}
-		return Advanced{}, fmt.Errorf("%s: %w", s.o.Checkpoint, ErrNoCheckpoint)
+// enterAdvancing takes s.advancing, while the store is open.
+func (s *Store) enterAdvancing(ctx context.Context) error {
+	if err := s.advancing.enter(ctx); err != nil {
+		return fmt.Errorf("%s: %w", s.o.Checkpoint, err)
 	}
-	ts := s.fresh
+	s.mu.Lock()
+	closed := s.closed
+	s.mu.Unlock()
+	if closed {
+		s.advancing.leave()
+		return ErrClosed
+	}
+	return nil
+}
+
+// advance is Advance for one who holds s.advancing, and a checkpoint that is there.
+func (s *Store) advance(ctx context.Context, a *Advanced, peers []Peer) error {
+	s.mu.Lock()
+	c, ts := s.checkpoint, s.fresh
 	s.fresh = nil
 	logs := maps.Clone(s.others)
 	for _, r := range s.replicas {
@@ -141,62 +194,23 @@ func (s *Store) advance(peers []Peer) (Advanced, error) {
 	}
 	s.mu.Unlock()
 
-	n, err := c.advance(each(ts), cover{logs: logs, peers: peers, member: s.o.member(), said: s.unsent.carried})
+	n, err := c.advance(ctx, each(ts), cover{logs: logs, peers: peers, member: s.o.member(), said: s.unsent.carried})
+	if err != nil {
+		s.mu.Lock()
+		s.fresh = append(ts, s.fresh...)
+		s.mu.Unlock()
+		return s.noticed(c, err)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err != nil {
-		s.fresh = append(ts, s.fresh...)
-		return Advanced{}, err
-	}
 	for _, t := range ts {
 		delete(s.inHand, t.ID())
 	}
 	for _, t := range s.fresh {
 		s.inHand[t.ID()] = t // it may have been appended twice
 	}
-	return Advanced{Path: c.path, Turns: c.now().Turns, New: n}, nil
-}
-
-// remakeBatch is how many turns go into one transaction when a checkpoint is
-// made of the logs.
-const remakeBatch = 20_000
-
-// remakeCheckpoint puts the checkpoint aside and makes one of the logs. If that
-// fails half way, the next start sees that it lacks turns.
-func (s *Store) remakeCheckpoint(ctx context.Context) (aside string, err error) {
-	s.advancing.Lock()
-	defer s.advancing.Unlock()
-	peers := s.theCheckpoint().now().peers()
-	s.mu.Lock()
-	_ = s.checkpoint.close() // it is damaged
-	aside, err = checkpointAside(s.o.Checkpoint, damagedSuffix)
-	var c *checkpoint
-	if err == nil {
-		c, err = openCheckpoint(s.o.Checkpoint, s.o.Group, s.o.Parse, true)
-	}
-	s.checkpoint = c
-	s.mu.Unlock()
-	if err != nil {
-		return aside, err
-	}
-
-	u := newUnion(s.o.Group, s.o.Parse)
-	u.trust = true
-	paths, ends, _ := s.ends()
-	compare(s.o.FS, paths, ends, u)
-	src := s.newSource(u)
-	defer src.close()
-	all := u.all()
-	for len(all) > 0 && err == nil {
-		n := min(len(all), remakeBatch)
-		_, err = c.advance(src.turns(all[:n]), cover{peers: peers, member: s.o.member()})
-		all = all[n:]
-		err = errors.Join(err, ctx.Err())
-	}
-	if err == nil {
-		_, err = s.advance(nil)
-	}
-	return aside, err
+	a.Turns, a.New = c.now().Turns, a.New+n
+	return nil
 }
 
 // ErrNoCheckpoint says that there is no checkpoint, or that it could not be opened
@@ -211,31 +225,50 @@ func (s *Store) Items(ctx context.Context, yield func(turn.Item) bool) error {
 	if c == nil {
 		return nil
 	}
-	return c.items(ctx, yield)
+	return s.noticed(c, c.items(ctx, c.reader, yield))
 }
 
 // Get gives turns that are stored, in the order asked for; nil stands for one
-// that is not there. With no checkpoint, none are.
+// that is not there. With no checkpoint in use, it has what was appended since the
+// start alone. It waits for no search, no Items, no Advance and no Repair. The
+// error matches ErrCheckpoint, and then the next Advance mends it, or it is
+// another: then the turns may be there at the next call.
 func (s *Store) Get(ids []turn.ID) ([]*turn.Signed, error) {
 	ts := make([]*turn.Signed, len(ids))
-	s.mu.Lock()
-	for i, id := range ids {
-		ts[i] = s.inHand[id]
-	}
-	c := s.checkpoint
-	s.mu.Unlock()
-	if c == nil {
-		return ts, nil
-	}
-	for i, id := range ids {
-		if ts[i] != nil {
-			continue
+	for {
+		s.mu.Lock()
+		for i, id := range ids {
+			if t := s.inHand[id]; t != nil {
+				ts[i] = t
+			}
 		}
-		t, err := c.get(id)
-		if err != nil {
-			return nil, err
+		c, closed := s.checkpoint, s.closed
+		s.mu.Unlock()
+		if closed {
+			return nil, ErrClosed
 		}
-		ts[i] = t
+		if c == nil {
+			return ts, nil
+		}
+		err := c.fill(ts, ids)
+		if err == nil {
+			return ts, nil
+		}
+		if s.theCheckpoint() == c {
+			return nil, s.noticed(c, err)
+		}
+		// Another took its place meanwhile.
 	}
-	return ts, nil
+}
+
+// fill gets those turns that are nil.
+func (c *checkpoint) fill(ts []*turn.Signed, ids []turn.ID) (err error) {
+	for i, id := range ids {
+		if ts[i] == nil {
+			if ts[i], err = c.get(id); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -18,6 +18,17 @@ type union struct {
 	ours   bool // the log being read has a header of this group
 	keep   bool // the turns themselves are kept
 
+	// most, if not 0, is how many turns are kept: with one more, keep ends, and
+	// all are forgotten that can be read again.
+	most, kept int
+
+	// queued are lines that wait to be said; carried are those of them that a
+	// turn carries.
+	queued, carried map[turn.LineID]struct{}
+
+	progress progress
+	stop     func() error // ends reading with an error; nil: nothing does
+
 	index  map[turn.ID]int32
 	items  []turn.Item
 	bodies []*turn.Signed // nil: not kept
@@ -36,8 +47,11 @@ type union struct {
 	seed  maphash.Seed
 	logs  []string // the paths that were read into it; 0 is no log
 
-	raw, line []byte       // reused by decode
-	scan      *lineScanner // reused by readLog
+	// What is used again by readLog.
+	decoder  decoder
+	decoders []*decoder
+	scan     *lineScanner
+	chunk    chunk
 }
 
 // place is where a turn was found first.
@@ -52,14 +66,17 @@ func newUnion(group turn.GroupID, verify func(turn.GroupID, []byte) (*turn.Signe
 	return &union{
 		group: group, verify: verify, scan: newLineScanner(maxLogLine),
 		index: map[turn.ID]int32{}, lines: map[uint64]int32{}, seed: maphash.MakeSeed(),
-		graph: newGraph(), logs: []string{""},
+		graph: newGraph(), logs: []string{""}, carried: map[turn.LineID]struct{}{},
 	}
 }
 
+// decode reads a line: see decoder.
+func (u *union) decode(line []byte) (*turn.Signed, string) { return u.decoder.decode(u, line) }
+
 // parse reads a signed turn. It verifies the signature, unless the line's
 // checksum is right, the log says that it is of this group, and either the union
-// trusts that or the checkpoint has the turn: its id proves all but the signature, and the checksum that nothing
-// happened to that.
+// trusts that or the checkpoint has the turn: its id proves all but the signature,
+// and the checksum that nothing happened to that. It changes nothing.
 func (u *union) parse(raw []byte, checksum bool) (*turn.Signed, error) {
 	if !u.ours || !u.trust && u.known == 0 {
 		return u.verify(u.group, raw)
@@ -98,6 +115,13 @@ func (u *union) meet(s *turn.Signed) int32 {
 		i = u.insert(s.Item())
 		u.graph.add(s, u.has)
 	}
+	if len(u.queued) > 0 {
+		for _, id := range s.Turn().LineIDs {
+			if _, ok := u.queued[id]; ok {
+				u.carried[id] = struct{}{}
+			}
+		}
+	}
 	return i
 }
 
@@ -112,11 +136,25 @@ func (u *union) covered(id turn.ID) bool { return u.elsewhere != nil && u.elsewh
 // add puts in a turn that stands in a good line of the log being read.
 func (u *union) add(s *turn.Signed, offset int64, size int) int32 {
 	i := u.meet(s)
-	if u.keep && int(i) >= u.known {
+	if u.keep && int(i) >= u.known && u.bodies[i] == nil {
 		u.bodies[i] = s
+		u.kept++
 	}
 	u.stands(i, offset, size)
+	if u.keep && u.most > 0 && u.kept > u.most {
+		u.forget()
+	}
 	return i
+}
+
+// forget ends keeping turns. What stands in a good line can be read again.
+func (u *union) forget() {
+	u.keep, u.kept = false, 0
+	for i := range u.bodies {
+		if u.places[i].size > 0 {
+			u.bodies[i] = nil
+		}
+	}
 }
 
 // stands notes where the line of a turn is, if that is not known.
