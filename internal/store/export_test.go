@@ -79,3 +79,41 @@ func Synchronous(on bool) {
 		synchronous = "full"
 	}
 }
+
+// Batch makes batches smaller for one test.
+func Batch(t interface{ Cleanup(func()) }, n int) {
+	before := remakeBatch
+	remakeBatch = n
+	t.Cleanup(func() { remakeBatch = before })
+}
+
+// MaxPages bounds the size of checkpoints opened from now on, as a full disk does;
+// 0: no longer.
+func MaxPages(n int) {
+	synchronous = "off"
+	if n > 0 {
+		synchronous += fmt.Sprintf("); PRAGMA max_page_count(%d", n)
+	}
+}
+
+// HoldCheckpoint takes all that searches, proofs and an Advance can take.
+func (s *Store) HoldCheckpoint(ctx context.Context) (release func()) {
+	c := s.checkpoint
+	if err := c.writing.enter(ctx); err != nil {
+		panic(err)
+	}
+	var held []interface{ Rollback() error }
+	for range maxReaders {
+		tx, _, err := c.moment(ctx)
+		if err != nil {
+			panic(err)
+		}
+		held = append(held, tx)
+	}
+	return func() {
+		for _, tx := range held {
+			_ = tx.Rollback()
+		}
+		c.writing.leave()
+	}
+}

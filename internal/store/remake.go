@@ -9,8 +9,8 @@ import (
 )
 
 // remakeBatch is how many turns go into one transaction when a checkpoint is
-// made of the logs, and how many the start keeps in memory.
-const remakeBatch = 20_000
+// made of the logs, and how many the start keeps in memory. Tests take fewer.
+var remakeBatch = 20_000
 
 // spoiledSuffix is the ending of an empty file beside a checkpoint of which
 // damage was seen.
