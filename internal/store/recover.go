@@ -136,6 +136,7 @@ func (s *Store) complete(f *found) error {
 			return err
 		}
 	}
+	u.progress = progress{} // what is read again is not told
 	return s.summarize(f)
 }
 
