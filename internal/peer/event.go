@@ -214,7 +214,8 @@ type Result struct {
 	Code    Code
 	Peers   []PeerInfo    // of peers
 	Dropped []Drop        // of peers: one of each Reason, in their order
-	Turns   []TurnShown   // of history; of order, when it was set to agreed: the last ones
+	Turns   []TurnShown   // of history and search; of order, when it was set to agreed: the last ones
+	More    bool          // of history and search: there are others before Turns
 	Lines   int           // of cancel: how many lines were taken back
 	Delay   time.Duration // of delay; 0: it is off
 	Held    int           // of delay: how many turns were held when it was asked for
@@ -313,6 +314,9 @@ const (
 	CodeUnknown         Code = "unknown"          // no such command
 	CodeUsage           Code = "usage"            // bad argument of a command
 	CodeSyncRunning     Code = "sync-running"     // a /sync is under way already
+	CodeNotSearched     Code = "not-searched"     // the record cannot be searched now: no checkpoint can be used
+	CodeNoWords         Code = "no-words"         // nothing to search for: no letter, no digit
+	CodeSearches        Code = "searches"         // too many searches wait
 	CodeJoining         Code = "joining"          // the start takes `quiet`
 	CodeDayChanged      Code = "day"              // the local date changed
 	CodeUnsentKept      Code = "unsent-kept"      // Count lines stay in unsent.log

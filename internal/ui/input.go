@@ -20,7 +20,7 @@ type Command struct {
 // Commands lists the names of all commands, in the order in which help shows them.
 // say is among them for people; Parse gives a line for it, not a Command.
 func Commands() []string {
-	return []string{"quit", "peers", "sync", "verbose", "hold", "release", "cancel", "history", "delay", "order", "say", "help"}
+	return []string{"quit", "peers", "sync", "verbose", "hold", "release", "cancel", "search", "history", "delay", "order", "say", "help"}
 }
 
 // bareWords are commands when they stand alone on a line: those of the system
@@ -104,8 +104,8 @@ func (in Input) command(s string) Input {
 		if !number(in.Command.Args, maxHold) {
 			return in.wrong(peer.CodeUsage)
 		}
-	case "history":
-		if !number(in.Command.Args, peer.HistoryMost) {
+	case "history", "search":
+		if _, ok := ParseLookup(name, in.Command.Args, time.Now()); !ok {
 			return in.wrong(peer.CodeUsage)
 		}
 	case "delay":

@@ -71,7 +71,8 @@ func TestParse(t *testing.T) {
 		{" /quit", line(" /quit")},
 		{"/", bad(peer.CodeUnknown, "")},
 		{"/ quit", bad(peer.CodeUnknown, "")},
-		{"/search x", bad(peer.CodeUnknown, "search")},
+		{"/search x", do("search", "x")},
+		{"/search", bad(peer.CodeUsage, "search")},
 		{"/delay", do("delay")},
 		{"/delay 5s", do("delay", "5s")},
 		{"/delay 0", do("delay", "0")},
@@ -114,6 +115,9 @@ func TestParse(t *testing.T) {
 func TestCommandsAreParsed(t *testing.T) {
 	for _, name := range ui.Commands() {
 		in := ui.Parse("/" + name)
+		if name == "search" {
+			in = ui.Parse("/search x")
+		}
 		if name == "say" {
 			in = ui.Parse("/say x")
 			if in.Kind != ui.Line {

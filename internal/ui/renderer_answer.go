@@ -22,8 +22,8 @@ func (r *Renderer) result(ev peer.Result) []string {
 		return []string{r.say("result.verbose-off")}
 	case "peers":
 		return append(r.peers(ev.Peers), r.dropped(ev.Dropped)...)
-	case "history":
-		return r.history(ev.Turns)
+	case "history", "search":
+		return r.found(ev)
 	case "delay":
 		return []string{r.delay(ev)}
 	case "order":
@@ -34,6 +34,18 @@ func (r *Renderer) result(ev peer.Result) []string {
 		return r.sentences.Help()
 	}
 	return nil // quit, sync, hold, release: other events tell
+}
+
+// found shows what /history and /search found.
+func (r *Renderer) found(ev peer.Result) []string {
+	if len(ev.Turns) == 0 && ev.Command == "search" {
+		return []string{r.say("result.search-none")}
+	}
+	lines := r.history(ev.Turns)
+	if ev.More {
+		lines = append(lines, r.say("result.more"))
+	}
+	return lines
 }
 
 // history shows turns in the order, where none is late. They bring their own

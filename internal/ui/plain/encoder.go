@@ -190,8 +190,8 @@ func (e *Encoder) result(ev peer.Result) resultObject {
 		for _, d := range ev.Dropped {
 			o.Dropped[string(d.Reason)] = d.Count
 		}
-	case "history":
-		o.Data = turnsOf(ev.Turns)
+	case "history", "search":
+		o.Data, o.More = turnsOf(ev.Turns), ev.More
 	case "delay":
 		o.Data = delayEntry{DelayNS: int64(ev.Delay), Held: ev.Held}
 	case "order":

@@ -55,7 +55,7 @@ type turnObject struct {
 	turnFields
 }
 
-// turnFields are those of a turn as an event and as an answer to /history.
+// turnFields are those of a turn as an event and as an answer to /history and /search.
 type turnFields struct {
 	ID     string   `json:"id"`
 	After  string   `json:"after"`
@@ -142,6 +142,7 @@ type resultObject struct {
 	Code    string `json:"code"`
 	Text    string `json:"text"`
 	Data    any    `json:"data"`
+	More    bool   `json:"more"`
 	// Dropped is beside the data because that of /peers is a list.
 	Dropped map[string]uint64 `json:"dropped"`
 }

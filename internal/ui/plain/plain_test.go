@@ -102,7 +102,7 @@ func TestRunJSON(t *testing.T) {
 	go io.WriteString(in, "/say quit\n"+strings.Repeat("x", 3*turn.MaxLine)+"\n/frob\ndepois\n")
 	expect(t, chat.Asked(), "say 1 quit")
 	expect(t, <-out.writes, `{"v":1,"type":"line"`+head+`"n":2,"state":"error","turn":"","line":"","code":"too-long","text":"The line is longer than 8 KiB and was not taken. Say it in parts."}`+"\n")
-	expect(t, <-out.writes, `{"v":1,"type":"result"`+head+`"n":1,"command":"frob","ok":false,"code":"unknown","text":"There is no command /frob. /help lists them; to say a line that begins with /, begin it with //.","data":null,"dropped":null}`+"\n")
+	expect(t, <-out.writes, `{"v":1,"type":"result"`+head+`"n":1,"command":"frob","ok":false,"code":"unknown","text":"There is no command /frob. /help lists them; to say a line that begins with /, begin it with //.","data":null,"more":false,"dropped":null}`+"\n")
 	expect(t, chat.Asked(), "say 3 depois")
 	in.Close()
 	expect(t, chat.Asked(), "end")

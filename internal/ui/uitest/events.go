@@ -218,6 +218,8 @@ func answers() []Named {
 		{ID: ID(1), Stamp: 1, Name: "ana", Author: ana, Time: Wall(-3600), Lines: []string{"oi"}, Own: true},
 		{ID: ID(2), After: ID(1), Stamp: 2, Name: "Rafael", Author: rafael, Time: Wall(110), Lines: []string{"olá"}, Late: true},
 	}
+	search := ok("search")
+	search.Turns, search.More = history.Turns[1:], true
 	cancel.Lines = 2
 	delay, delayOff, arrival, agreed := ok("delay"), ok("delay"), ok("order"), ok("order")
 	delay.Delay, delayOff.Held = 1500*time.Millisecond, 3
@@ -242,6 +244,9 @@ func answers() []Named {
 		{"peers, several dropped for each reason", droppedMany},
 		{"history", history},
 		{"history of nothing", ok("history")},
+		{"search", search},
+		{"search for nothing", ok("search")},
+		{"search not possible", peer.Result{At: At(30), N: 2, Command: "search", Code: peer.CodeNotSearched}},
 		{"delay", delay},
 		{"delay, with one held", delayHolds},
 		{"delay off, with some held", delayOff},
