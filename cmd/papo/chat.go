@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -27,6 +28,10 @@ import (
 	"github.com/papo-chat/papo/internal/ui/plain"
 	"github.com/papo-chat/papo/internal/ui/words"
 )
+
+// recentTurns is how many turns a start reads besides what is new since the checkpoint:
+// those that are shown, and those with which new ones are likely to be compared.
+const recentTurns = 1000
 
 // chat is papo NAME: it takes part until it is told to leave.
 func (p *program) chat(args []string) int {
@@ -55,6 +60,7 @@ func (p *program) chat(args []string) int {
 	dir := v.dir(name)
 	disk, found, err := store.Open(store.Options{
 		Dir: dir, ReplicaDirs: v.dirs, Replicas: v.replicas, Name: name, Group: turn.GroupID(key.GroupID()),
+		Checkpoint: filepath.Join(dir, "checkpoint.db"), Recent: recentTurns, Progress: p.progress(),
 	})
 	if err != nil {
 		return p.failStore(dir, err)
@@ -77,7 +83,7 @@ func (p *program) chat(args []string) int {
 		Name: name, Private: identity.Private(), Key: key, Address: v.group.String(), Room: v.room,
 		Store: disk, Restored: found, Transport: network, Clock: clock,
 		Rand:           rand.New(rand.NewPCG(binary.BigEndian.Uint64(seed[:8]), binary.BigEndian.Uint64(seed[8:]))),
-		ReconcileEvery: v.reconcile, Linger: v.linger, Verbose: v.verbose, Delay: v.delay, Order: peer.Order(v.order),
+		ReconcileEvery: v.reconcile, CheckpointEvery: v.checkpoint, Linger: v.linger, Verbose: v.verbose, Delay: v.delay, Order: peer.Order(v.order),
 	})
 	return p.converse(n, &v, name, clock)
 }

@@ -184,6 +184,7 @@ type chatFlags struct {
 	replicas   int
 	dirs       []string
 	reconcile  time.Duration
+	checkpoint time.Duration
 	delay      time.Duration
 	order      string
 	passphrase string
@@ -197,7 +198,7 @@ func (p *program) chatFlags(v *chatFlags) *flagSet {
 	f := p.newFlags("chat")
 	w := p.words
 	*v = chatFlags{
-		group: udp.DefaultGroup, replicas: store.DefaultReplicas, reconcile: 2 * time.Minute,
+		group: udp.DefaultGroup, replicas: store.DefaultReplicas, reconcile: 2 * time.Minute, checkpoint: time.Minute,
 		order: ui.Orders()[0], ui: "auto", format: "text", linger: 2 * time.Second,
 	}
 	f.check("group", v.group.String(), "A:P", w.T("want.address"), func(s string) (err error) {
@@ -210,6 +211,10 @@ func (p *program) chatFlags(v *chatFlags) *flagSet {
 	f.list("replica-dir", "DIR", "want.directory", &v.dirs)
 	f.check("reconcile-every", v.reconcile.String(), "D", w.T("want.duration"), func(s string) (err error) {
 		v.reconcile, err = positive(s)
+		return err
+	})
+	f.check("checkpoint-every", v.checkpoint.String(), "D", w.T("want.duration"), func(s string) (err error) {
+		v.checkpoint, err = positive(s)
 		return err
 	})
 	f.check("delay", v.delay.String(), "D", w.T("want.delay", words.D{"Most": peer.DelayMost.String()}), func(s string) (err error) {

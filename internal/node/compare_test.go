@@ -18,7 +18,7 @@ import (
 func TestDamageIsMendedWhileItRuns(t *testing.T) {
 	for what, mend := range map[string]func(p *person){
 		"/sync":       func(p *person) { p.node.Do(1, ui.Command{Name: "sync"}) },
-		"by itself":   func(p *person) { p.node.order(func(peer.Now) { p.node.compareSilently() }) },
+		"by itself":   func(p *person) { p.node.order(func(now peer.Now) { p.node.compareSilently(now) }) },
 		"by the hour": func(*person) {},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -27,7 +27,7 @@ func TestDamageIsMendedWhileItRuns(t *testing.T) {
 				every = 50 * time.Millisecond
 			}
 			dir := t.TempDir()
-			p := startEvery(t, "ana", dir, seal.OpenRoom("224.1.1.1:5007", "papo"), overMemnet(t, memnet.Faults{})("ana"), every)
+			p := startEvery(t, "ana", dir, seal.OpenRoom("224.1.1.1:5007", "papo"), overMemnet(t, memnet.Faults{})("ana"), every, time.Minute)
 			for i, text := range []string{"one", "two", "three"} {
 				p.node.Say(i+1, text)
 				p.until(text, 0, func(e peer.Event) bool { s, ok := e.(peer.TurnShown); return ok && s.Lines[0] == text })
@@ -40,7 +40,15 @@ func TestDamageIsMendedWhileItRuns(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := os.WriteFile(logs[1], bytes.Replace(text, []byte("|two|"), []byte("|tw0|"), 1), 0o600); err != nil {
+			// One byte, so that a comparison under way sees all of the file.
+			f, err := os.OpenFile(logs[1], os.O_WRONLY, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := f.WriteAt([]byte{'0'}, int64(bytes.Index(text, []byte("|two|"))+3)); err != nil {
+				t.Fatal(err)
+			}
+			if err := f.Close(); err != nil {
 				t.Fatal(err)
 			}
 			p.mu.Lock()
@@ -84,7 +92,7 @@ func body(t *testing.T, path string) []byte {
 func TestSyncWaitsForTheSilentOne(t *testing.T) {
 	p := start(t, "ana", t.TempDir(), seal.OpenRoom("224.1.1.1:5007", "papo"), overMemnet(t, memnet.Faults{})("ana"))
 	p.node.order(func(now peer.Now) {
-		p.node.compareSilently()
+		p.node.compareSilently(now)
 		for i := range 2 {
 			p.node.do(now, i+1, ui.Command{Name: "sync"})
 		}

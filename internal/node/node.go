@@ -53,10 +53,13 @@ type Config struct {
 	Clock          Clock
 	Rand           *rand.Rand
 	ReconcileEvery time.Duration
-	Linger         time.Duration // after the end of input; peer.Forever: go on listening
-	Verbose        bool
-	Delay          time.Duration // see peer.Config
-	Order          peer.Order    // see peer.Config
+	// CheckpointEvery is the pause between two advances of the checkpoint; 0: the
+	// store has none, and all turns stay in memory.
+	CheckpointEvery time.Duration
+	Linger          time.Duration // after the end of input; peer.Forever: go on listening
+	Verbose         bool
+	Delay           time.Duration // see peer.Config
+	Order           peer.Order    // see peer.Config
 }
 
 // opened is a datagram in a buffer of the pool.
@@ -82,10 +85,18 @@ type Node struct {
 
 	foreign, forged, repeated, overflow atomic.Uint64 // see drops
 
-	sealed  []byte
-	reports bool           // a comparison of the replicas runs
-	silent  bool           // it is one that nobody asked for
-	next    func(peer.Now) // what waits for its end: a /sync; nil: nothing
+	sealed   []byte
+	reports  bool           // a comparison of the replicas runs
+	silent   bool           // it is one that nobody asked for
+	compared bool           // there was one
+	next     func(peer.Now) // what waits for its end: a /sync; nil: nothing
+	rested   time.Duration  // when the next is due at the earliest
+
+	advancing       bool   // the checkpoint is being advanced
+	checkpointFault string // what was told of its last failure; empty: it did not fail
+	partial         bool   // the core has not got the places of all turns yet
+	loading         bool   // they are being read
+	lookups         chan lookup
 
 	beside  context.Context          // of what goes on beside the loop
 	stop    context.CancelFunc       // ends that, when the loop ends
@@ -97,7 +108,7 @@ func New(cfg Config) *Node {
 	n := &Node{
 		cfg: cfg, queue: newEventQueue(), inbox: make(chan opened, inboxSize), errs: make(chan string, 1),
 		orders: make(chan func(peer.Now), 256), done: make(chan struct{}), window: seal.NewWindow(),
-		failing: map[string]time.Duration{},
+		failing: map[string]time.Duration{}, lookups: make(chan lookup, maxLookups),
 	}
 	n.beside, n.stop = context.WithCancel(context.Background())
 	n.pool.New = func() any { b := make([]byte, 0, seal.MaxDatagram); return &b }
@@ -105,10 +116,20 @@ func New(cfg Config) *Node {
 	for _, u := range cfg.Restored.Unsent {
 		unsent = append(unsent, peer.QueuedLine{ID: u.Line, Text: u.Text})
 	}
+	met := make([]peer.Met, 0, len(cfg.Restored.Peers))
+	for _, m := range cfg.Restored.Peers {
+		met = append(met, peer.Met{Name: m.Name, Key: m.Key})
+	}
+	var archive turn.Archive
+	if cfg.CheckpointEvery > 0 {
+		archive = n.archive
+	}
+	n.partial = cfg.Restored.Summary.Count > 0
 	n.core = peer.New(peer.Config{
 		Name: cfg.Name, Private: cfg.Private, Group: turn.GroupID(cfg.Key.GroupID()), Address: cfg.Address, Room: cfg.Room,
 		Interfaces: cfg.Transport.Interfaces(), Open: cfg.Key.Open(), ReconcileEvery: cfg.ReconcileEvery,
-		Rand: cfg.Rand, Verbose: cfg.Verbose, Delay: cfg.Delay, Order: cfg.Order, Turns: cfg.Restored.New, Unsent: unsent, Restored: restored(cfg.Restored),
+		Rand: cfg.Rand, Verbose: cfg.Verbose, Delay: cfg.Delay, Order: cfg.Order,
+		Summary: cfg.Restored.Summary, Turns: cfg.Restored.New, Archive: archive, Met: met, Unsent: unsent, Restored: restored(cfg.Restored),
 	}, cfg.Clock.Now())
 	start := cfg.Clock.Now()
 	for _, e := range damageNotices(peer.At(start.Boot), cfg.Restored) {
@@ -121,10 +142,7 @@ func New(cfg Config) *Node {
 
 // restored is what the store found, as the core tells it.
 func restored(r *store.Restored) peer.Restored {
-	var out peer.Restored
-	if len(r.New) > 0 {
-		out.From = []peer.Source{{Name: "replicas", Turns: len(r.New)}}
-	}
+	out := peer.Restored{From: sources(r)}
 	for _, rep := range r.Replicas {
 		if len(rep.Damaged) > 0 || rep.Torn || rep.Err != nil {
 			out.Damaged = append(out.Damaged, rep.Path)
@@ -138,6 +156,9 @@ func restored(r *store.Restored) peer.Restored {
 
 func damageNotices(at peer.At, r *store.Restored) []peer.Event {
 	var out []peer.Event
+	if e := checkpointEvent(at, r.Checkpoint); e != nil {
+		out = append(out, e)
+	}
 	for _, rep := range r.Replicas {
 		switch {
 		case rep.Err != nil:
@@ -174,11 +195,13 @@ func (n *Node) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	quit := ctx.Done()
-	every := make(<-chan time.Time) // never
-	if n.cfg.ReconcileEvery > 0 {
-		ticker := time.NewTicker(n.cfg.ReconcileEvery)
-		defer ticker.Stop()
-		every = ticker.C
+	every, stop := ticks(n.cfg.ReconcileEvery)
+	defer stop()
+	checkpoint, stop := ticks(n.cfg.CheckpointEvery)
+	defer stop()
+	go n.answerLookups()
+	if n.partial {
+		n.load()
 	}
 	for !n.core.Exited() {
 		n.perform()
@@ -196,7 +219,9 @@ func (n *Node) Run(ctx context.Context) error {
 		case <-timer.C:
 			n.core.Tick(n.cfg.Clock.Now())
 		case <-every:
-			n.compareSilently()
+			n.compareInTime(n.cfg.Clock.Now())
+		case <-checkpoint:
+			n.advance()
 		case <-quit:
 			quit = nil
 			n.core.End(n.cfg.Clock.Now(), 0)
@@ -206,7 +231,17 @@ func (n *Node) Run(ctx context.Context) error {
 	n.sync.close()
 	err := n.cfg.Store.SyncAll()
 	n.perform() // BYE, and Exit as the last event
+	n.lastCheckpoint()
 	return err
+}
+
+// ticks is a channel that gives the time every d, never if d is 0, and what ends it.
+func ticks(d time.Duration) (<-chan time.Time, func()) {
+	if d <= 0 {
+		return nil, func() {}
+	}
+	t := time.NewTicker(d)
+	return t.C, t.Stop
 }
 
 // take gives the core one datagram and those that wait behind it, each with
@@ -253,6 +288,7 @@ func (n *Node) perform() {
 				own = own || bytes.Equal(t.Author[:], n.cfg.Private.Public().(ed25519.PublicKey))
 			}
 			n.sync.appended(own)
+			n.advanceEarly()
 		}
 		n.queue.put(r.Events)
 		n.core.Done(n.cfg.Clock.Now(), res)
@@ -420,8 +456,8 @@ func (n *Node) do(now peer.Now, i int, cmd ui.Command) {
 		n.core.Release(now, i)
 	case "cancel":
 		n.core.Cancel(now, i)
-	case "history":
-		n.core.ShowHistory(now, i, number(20))
+	case "history", "search":
+		n.lookUp(now, i, cmd)
 	case "delay":
 		if len(cmd.Args) == 0 {
 			n.core.TellDelay(now, i)

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -41,12 +42,15 @@ type person struct {
 
 func start(t testing.TB, name, dir string, key *seal.Key, transport Transport) *person {
 	t.Helper()
-	return startEvery(t, name, dir, key, transport, 2*time.Minute)
+	return startEvery(t, name, dir, key, transport, 2*time.Minute, time.Minute)
 }
 
-func startEvery(t testing.TB, name, dir string, key *seal.Key, transport Transport, every time.Duration) *person {
+// startEvery starts a member that compares and makes checkpoints so often.
+func startEvery(t testing.TB, name, dir string, key *seal.Key, transport Transport, reconcile, checkpoint time.Duration) *person {
 	t.Helper()
-	disk, found, err := store.Open(store.Options{Dir: dir, Name: name, Group: turn.GroupID(key.GroupID())})
+	disk, found, err := store.Open(store.Options{
+		Dir: dir, Name: name, Group: turn.GroupID(key.GroupID()), Checkpoint: filepath.Join(dir, "checkpoint.db"), Recent: 20,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +63,7 @@ func startEvery(t testing.TB, name, dir string, key *seal.Key, transport Transpo
 	p.node = New(Config{
 		Name: name, Private: identity.Private(), Key: key, Address: "224.1.1.1:5007", Room: "papo",
 		Store: disk, Restored: found, Transport: transport, Clock: SystemClock(),
-		Rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), ReconcileEvery: every,
+		Rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), ReconcileEvery: reconcile, CheckpointEvery: checkpoint,
 	})
 	go func() {
 		err := p.node.Run(context.Background())

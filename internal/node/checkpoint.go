@@ -1,0 +1,160 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/papo-chat/papo/internal/peer"
+	"github.com/papo-chat/papo/internal/store"
+	"github.com/papo-chat/papo/internal/turn"
+)
+
+const (
+	// behindMost is how many turns may be in no checkpoint before one is made out
+	// of its time: they are in memory until then.
+	behindMost = 10_000
+	// lastAdvance is how long the end waits for the checkpoint. What that lacks the
+	// next start reads from the replicas.
+	lastAdvance = 2 * time.Second
+)
+
+// archive gives the core a turn of the record; nil: it cannot be read now. A
+// checkpoint that turns out to be damaged the store notes by itself.
+func (n *Node) archive(id turn.ID) *turn.Signed {
+	ts, err := n.cfg.Store.Get([]turn.ID{id})
+	if err != nil {
+		return nil
+	}
+	return ts[0]
+}
+
+// sources says how many turns came from where.
+func sources(r *store.Restored) []peer.Source {
+	var out []peer.Source
+	if n := r.Summary.Count; n > 0 {
+		out = append(out, peer.Source{Name: "checkpoint", Turns: n})
+	}
+	if n := len(r.New); n > 0 {
+		out = append(out, peer.Source{Name: "replicas", Turns: n})
+	}
+	return out
+}
+
+// checkpointEvent tells what became of the checkpoint at the start, if that is not
+// as it should be.
+func checkpointEvent(at peer.At, s store.CheckpointState) peer.Event {
+	switch {
+	case s.Aside != "":
+		return peer.Notice{At: at, Code: peer.CodeCheckpointAside, Path: s.Aside}
+	case s.Problem != nil:
+		return peer.Error{At: at, Code: peer.CodeCheckpointLost, Path: s.Path, Text: s.Problem.Error()}
+	}
+	return nil
+}
+
+// advance makes the checkpoint cover what was appended, beside the loop.
+func (n *Node) advance() {
+	if n.advancing {
+		return
+	}
+	n.advancing = true
+	met := n.met()
+	go func() {
+		began := time.Now()
+		a, err := n.cfg.Store.Advance(n.beside, met)
+		took := time.Since(began)
+		n.order(func(now peer.Now) { n.advanced(now, a, took, err) })
+	}()
+}
+
+// advanceEarly is advance where much has come since the last time. One that failed
+// is tried again when its time comes.
+func (n *Node) advanceEarly() {
+	if n.cfg.CheckpointEvery > 0 && n.checkpointFault == "" && n.cfg.Store.Behind() > behindMost {
+		n.advance()
+	}
+}
+
+func (n *Node) advanced(now peer.Now, a store.Advanced, took time.Duration, err error) {
+	n.advancing = false
+	if err == nil {
+		n.checkpointFault = ""
+		if a.New > 0 {
+			n.core.Tell(now, peer.Checkpoint{At: peer.At(now.Boot), Path: a.Path, Turns: a.Turns, New: a.New, Took: took})
+		}
+		return
+	}
+	if errors.Is(err, store.ErrCheckpoint) {
+		n.compareSilently(now) // which makes it anew
+	}
+	n.checkpointFails(now, a.Path, err)
+}
+
+// checkpointFails tells that the checkpoint cannot be used, once for each reason.
+func (n *Node) checkpointFails(now peer.Now, path string, err error) {
+	if text := err.Error(); text != n.checkpointFault {
+		n.checkpointFault = text
+		n.core.Tell(now, peer.Error{At: peer.At(now.Boot), Code: peer.CodeCheckpointLost, Path: path, Text: text})
+	}
+}
+
+// tellCheckpoint tells what a comparison found of the checkpoint.
+func (n *Node) tellCheckpoint(now peer.Now, r store.CheckpointReport) {
+	switch {
+	case r.Repaired:
+		n.core.Tell(now, peer.Notice{At: peer.At(now.Boot), Code: peer.CodeCheckpointAside, Path: r.Aside})
+	case r.Err != nil:
+		n.checkpointFails(now, r.Path, r.Err)
+	}
+}
+
+// lastCheckpoint makes the last one, when nobody waits for it any more. What it lacks
+// is in the replicas: a failure costs the next start some time, and is not told.
+func (n *Node) lastCheckpoint() {
+	if n.cfg.CheckpointEvery > 0 {
+		ctx, cancel := context.WithTimeout(context.Background(), lastAdvance)
+		defer cancel()
+		_, _ = n.cfg.Store.Advance(ctx, n.met())
+	}
+}
+
+// met gives the members that were met, for the checkpoint.
+func (n *Node) met() []store.Peer {
+	var out []store.Peer
+	for _, m := range n.core.Met() {
+		out = append(out, store.Peer{Name: m.Name, Key: m.Key})
+	}
+	return out
+}
+
+// load reads the places of all turns of the checkpoint, beside the loop: the start
+// did without. The core gets them then.
+func (n *Node) load() {
+	n.loading = true
+	want := n.cfg.Restored.Summary.Count
+	go func() {
+		items := make([]turn.Item, 0, want)
+		err := n.cfg.Store.Items(n.beside, func(it turn.Item) bool {
+			items = append(items, it)
+			return true
+		})
+		var all *turn.Set
+		if err == nil {
+			all, err = turn.NewSet(items)
+		}
+		n.order(func(now peer.Now) { n.loaded(now, all, err) })
+	}()
+}
+
+// loaded takes what load read. If that is not all, the comparison makes the
+// checkpoint anew, and then it is read again.
+func (n *Node) loaded(now peer.Now, all *turn.Set, err error) {
+	n.loading = false
+	if n.partial = err != nil || all.Len() < n.cfg.Restored.Summary.Count; !n.partial {
+		n.core.Loaded(now, all)
+	}
+	if !n.compared {
+		n.compareSilently(now) // the start read only what is new
+	}
+}
