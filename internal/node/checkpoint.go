@@ -151,9 +151,10 @@ func (n *Node) load() {
 // checkpoint anew, and then it is read again.
 func (n *Node) loaded(now peer.Now, all *turn.Set, err error) {
 	n.loading = false
-	if n.partial = err != nil || all.Len() < n.cfg.Restored.Summary.Count; !n.partial {
-		n.core.Loaded(now, all)
+	if err == nil {
+		err = n.core.Loaded(now, all)
 	}
+	n.partial = err != nil
 	if !n.compared {
 		n.compareSilently(now) // the start read only what is new
 	}
