@@ -32,7 +32,7 @@ var house = map[string][]string{
 	"internal/store":                   {"internal/reconcile", "internal/turn"},
 	"internal/store/storetest":         {"internal/store"},
 	"internal/record":                  {"internal/turn"},
-	"internal/ui":                      {"internal/peer", "internal/turn", "internal/ui/words"},
+	"internal/ui":                      {"internal/peer", "internal/turn", "internal/ui/report", "internal/ui/words"},
 	"internal/ui/words":                {},
 	"internal/ui/plain":                {"floor", "internal/peer", "internal/turn", "internal/ui", "internal/ui/words"},
 	"internal/ui/line":                 {"internal/peer", "internal/turn", "internal/ui", "internal/ui/words"},
