@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -95,6 +96,9 @@ func Open(o Options) (*Store, *Restored, error) {
 	return s, r, nil
 }
 
+// openGCPercent is GOGC while Open reads.
+const openGCPercent = 25
+
 func (s *Store) open() (*Restored, error) {
 	fsys, dir, dirs := s.o.FS, s.o.Dir, s.o.dirs()
 	if err := s.lock(dir, filepath.Join(dir, "lock")); err != nil {
@@ -119,7 +123,11 @@ func (s *Store) open() (*Restored, error) {
 	if err := s.findCheckpoint(&state); err != nil {
 		return nil, err
 	}
+	// What is known of a long record holds no pointers, so that collecting garbage
+	// costs little, and doing so often saves half of the memory.
+	percent := debug.SetGCPercent(openGCPercent)
 	f, err := s.find(unusable, dirs, &state)
+	debug.SetGCPercent(percent)
 	if err != nil {
 		return nil, err
 	}
