@@ -1,5 +1,6 @@
 // Package store keeps the record on disk: the same turns in several replica
-// logs, and the lines that are typed but not yet said in unsent.log.
+// logs, the checkpoint made of them, and the lines that are typed but not yet said
+// in unsent.log.
 //
 // # The log of a replica
 //
@@ -86,6 +87,17 @@
 //   - Ahead of the logs, as after a power cut or when logs were put back from a
 //     copy: the logs get what they lack.
 //   - All logs lost: they are made of the checkpoint.
+//   - Behind the logs by more than 20,000 turns: Open puts them in, in batches, and
+//     keeps none of them in memory.
+//   - Damage that is seen later, by whatever reads: noted in an empty file with the
+//     ending .spoiled. The next Advance, Repair or Open makes it anew.
+//
+// Making it anew, while it is in use, is done beside it, in a file with the ending
+// .new, of logs of which at least one has all turns and no damage; that takes its
+// place when it is complete, and is removed if it cannot be. What a checkpoint says
+// that it covers of the logs, it has: that is written only with the last of it. What
+// is appended while there is none is kept in memory, without a bound: nothing else
+// could give it.
 //
 // A turn in the checkpoint was verified before it was put in. What is read from
 // it is proved by hashes and checksums (see migrations), not by its signature
@@ -99,8 +111,9 @@
 //
 // Append writes to all replicas with one call each: from then on a crash of
 // the program loses nothing. Sync makes what one replica has durable against a
-// power cut. The store starts no goroutine; Append never waits for a Sync, a
-// Compare or a rebuild.
+// power cut. Append never waits for a Sync, a Compare, a rebuild or an Advance, nor
+// does Get. No goroutine of the store outlives the call that started it: those that
+// verify signatures, on all cores, end with it.
 //
 // One thing is beyond that: where there is only one replica, its fsync fails, it
 // cannot be written anew and the program ends, the next start reads from the
