@@ -67,7 +67,7 @@ func (p *program) replicasOf(args []string) int {
 	if err := p.printReport(report, v.format == "jsonl"); err != nil {
 		return p.fail(exitFailure, p.words.T("error.stdout-closed", words.D{"Detail": err.Error()}))
 	}
-	if !report.Healthy() {
+	if !report.Healthy() || !report.Checkpoint.Healthy() {
 		return exitFailure
 	}
 	return exitOK
@@ -98,6 +98,9 @@ func (p *program) printReport(report *store.Report, json bool) error {
 		case r.Err != nil:
 			out.WriteString(p.words.T("replicas.error", words.D{"Path": r.Path, "Detail": r.Err.Error()}) + "\n")
 		}
+	}
+	if c := report.Checkpoint; c.Err != nil {
+		out.WriteString(p.words.T("replicas.error", words.D{"Path": c.Path, "Detail": c.Err.Error()}) + "\n")
 	}
 	for _, l := range ui.NewRenderer(ui.Look{Words: p.words, Verbose: true}).Lines(e) {
 		out.WriteString(l + "\n")

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 	"path/filepath"
 	"slices"
@@ -32,20 +33,35 @@ type Report struct {
 type CheckpointReport struct {
 	Path     string // empty: there is none
 	Turns    int
-	Err      error  // it is damaged, or cannot be read
+	Err      error  // it is damaged, or cannot be read now
 	Repaired bool   // it was made anew from the replicas
 	Aside    string // Repaired: where the damaged one is kept
+
+	// Missing are turns that the logs have, and that it has not, though they
+	// wait for no Advance: it was filled by half. Only Store.Check and Repair
+	// look for them.
+	Missing int
+	Noted   bool // Missing: the next Advance puts them in
 }
 
-// Consistent tells that nothing was amiss.
+// Consistent tells that the checkpoint was whole, or that there is none.
+func (c *CheckpointReport) Consistent() bool { return c.Err == nil && c.Missing == 0 }
+
+// Healthy tells that nothing is amiss with it now, or not after the next Advance.
+func (c *CheckpointReport) Healthy() bool {
+	return c.Repaired || c.Err == nil && (c.Missing == 0 || c.Noted)
+}
+
+// Consistent tells that the replicas were whole and alike. Of the checkpoint
+// CheckpointReport tells.
 func (r *Report) Consistent() bool {
-	return r.Checkpoint.Err == nil && !slices.ContainsFunc(r.Replicas, func(l ReplicaReport) bool { return !l.Consistent() })
+	return !slices.ContainsFunc(r.Replicas, func(l ReplicaReport) bool { return !l.Consistent() })
 }
 
-// Healthy tells that nothing is amiss now: what was is repaired.
+// Healthy tells that the replicas are whole and alike now: what was amiss is
+// repaired.
 func (r *Report) Healthy() bool {
-	return (r.Checkpoint.Err == nil || r.Checkpoint.Repaired) &&
-		!slices.ContainsFunc(r.Replicas, func(l ReplicaReport) bool { return !l.Consistent() && !l.Repaired })
+	return !slices.ContainsFunc(r.Replicas, func(l ReplicaReport) bool { return !l.Consistent() && !l.Repaired })
 }
 
 func (r *Report) take(u *union, replicas []ReplicaReport) {
@@ -62,50 +78,114 @@ const checkTries = 3
 // written when it began: Append goes on meanwhile and makes no difference. It
 // finds a log that was cut between two lines, with one replica too. Damage is
 // found by the checksums; signatures were verified at the start and before
-// Append. It writes nothing.
-func (s *Store) Check() *Report { return s.check(nil) }
+// Append. It writes nothing, waits for an Advance that is under way, and needs
+// memory only for what is amiss: see alike.
+func (s *Store) Check() *Report {
+	rep, _, _ := s.check(nil)
+	return rep
+}
 
-// check is Check with turns that the caller has.
-func (s *Store) check(given iter.Seq[*turn.Signed]) *Report {
+// check is Check with turns that the caller has. It also gives the turns that
+// this run did not know, which are in u.
+func (s *Store) check(given iter.Seq[*turn.Signed]) (rep *Report, u *union, unknown []int32) {
 	for try := 1; ; try++ {
-		rep := &Report{}
-		u := newUnion(s.o.Group, s.o.Parse)
-		u.trust = true
-		rep.Checkpoint = s.gather(&u, given)
-		paths, ends, epochs := s.ends()
-		reports := compare(s.o.FS, paths, ends, u)
-		_, _, now := s.ends()
-		if slices.Equal(now, epochs) || try == checkTries {
-			s.addErrors(reports)
-			rep.take(u, reports)
-			return rep
+		m := s.moment()
+		if rep = s.checkAlike(m, given); rep != nil {
+			m.close()
+			return rep, nil, nil
+		}
+		rep, u, unknown = s.checkEach(m, given)
+		m.close()
+		if _, _, now := s.ends(); slices.Equal(now, m.epochs) || try == checkTries {
+			s.addErrors(rep.Replicas)
+			return rep, u, unknown
 		}
 	}
 }
 
-// gather puts into a union what is not in the logs: the checkpoint, the turns in
-// hand, and those that the caller has. All of these were appended before. If the
-// checkpoint cannot be read, it gives nothing.
-func (s *Store) gather(u **union, given iter.Seq[*turn.Signed]) (rep CheckpointReport) {
-	if c := s.theCheckpoint(); c != nil {
-		rep.Path, rep.Turns = c.path, c.now().Turns
-		if rep.Err = s.known(*u); rep.Err != nil {
-			trust := (*u).trust
-			*u = newUnion(s.o.Group, s.o.Parse)
-			(*u).trust = trust
-		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, t := range s.inHand {
-		(*u).give(t)
-	}
+// checkAlike is check for the case that nothing is amiss. Nil: something is, or
+// it cannot know; checkEach finds out.
+func (s *Store) checkAlike(m *moment, given iter.Seq[*turn.Signed]) *Report {
 	if given != nil {
-		for t := range given {
-			(*u).give(t)
-		}
+		return nil
+	}
+	turns, sum, g, known := m.expected()
+	if !known {
+		return nil
+	}
+	found, ok := alike(s.o.FS, m.paths, m.ends, s.o.Group, s.o.Parse)
+	if !ok || found.Turns != turns || found.Sum != sum {
+		return nil
+	}
+	rep := &Report{Group: s.o.Group, Turns: turns, Missing: len(g.missing), Fingerprint: g.fingerprint(), Checkpoint: m.checkpoint}
+	for _, path := range m.paths {
+		rep.Replicas = append(rep.Replicas, ReplicaReport{Path: path, Turns: turns})
 	}
 	return rep
+}
+
+// checkEach is check for any case.
+func (s *Store) checkEach(m *moment, given iter.Seq[*turn.Signed]) (*Report, *union, []int32) {
+	rep := &Report{}
+	u := newUnion(s.o.Group, s.o.Parse)
+	u.trust = true
+	m.fill(&u, given)
+	rep.take(u, compare(s.o.FS, m.paths, m.ends, u))
+	rep.Checkpoint = m.checkpoint
+	unknown := s.unknown(m, u)
+	for _, i := range unknown {
+		if m.snap != nil && u.places[i].log > 0 {
+			rep.Checkpoint.Missing++
+		}
+	}
+	return rep, u, unknown
+}
+
+// unknown gives the turns of a union that neither the checkpoint has nor this run
+// had at that moment.
+func (s *Store) unknown(m *moment, u *union) (of []int32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if m.snap == nil && s.tally == nil {
+		return nil // the checkpoint cannot be read
+	}
+	for i := u.known; i < len(u.items); i++ {
+		id := u.items[i].ID
+		if m.hand[id] == nil && !s.tally.has(id) {
+			of = append(of, int32(i))
+		}
+	}
+	return of
+}
+
+// note takes up turns that this run did not know, so that the next Advance puts
+// them into the checkpoint. Where they are many, it advances between.
+func (s *Store) note(u *union, unknown []int32) error {
+	src := s.newSource(u)
+	defer src.close()
+	for len(unknown) > 0 {
+		n := min(len(unknown), remakeBatch)
+		var ts []*turn.Signed
+		for t, err := range src.turns(unknown[:n]) {
+			if err == nil {
+				_, err = s.o.Parse(s.o.Group, t.Bytes()) // nobody did it yet
+			}
+			if err != nil {
+				return err
+			}
+			ts = append(ts, t)
+		}
+		s.mu.Lock()
+		s.remember(ts)
+		s.tally.add(ts)
+		s.mu.Unlock()
+		if unknown = unknown[n:]; len(unknown) > 0 {
+			if _, err := s.Advance(s.life, nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // ends gives the replicas' paths, how far each is written, and which file it
@@ -113,6 +193,11 @@ func (s *Store) gather(u **union, given iter.Seq[*turn.Signed]) (rep CheckpointR
 func (s *Store) ends() (paths []string, ends []int64, epochs []int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.endsNow()
+}
+
+// endsNow is ends for one who holds s.mu.
+func (s *Store) endsNow() (paths []string, ends []int64, epochs []int) {
 	for _, r := range s.replicas {
 		end := r.log.end
 		if r.broken {
@@ -134,22 +219,19 @@ func (s *Store) addErrors(reports []ReplicaReport) {
 	}
 }
 
-// Compare is Check for the replicas alone, with the number of turns of them all.
-func (s *Store) Compare() ([]ReplicaReport, int) {
-	rep := s.Check()
-	return rep.Replicas, rep.Turns
-}
-
 // Repair is Check, and mends what that finds: each log that is not as it should
 // be is written anew from all others, from the checkpoint and from given, which
 // are verified turns that the caller has (nil: none). A checkpoint that does not
 // prove whole is kept aside and made of the replicas: that takes reading all of
-// it, and ctx ends it early. Append goes on meanwhile. The report says what was
-// found, and what became of it; the error of what could not be repaired is in it.
+// it, unless that was done not longer ago than Options.ProveEvery and no damage
+// was met since; ctx ends it early. What the checkpoint lacks, the next Advance
+// puts in. Append goes on meanwhile. The report says what was found, and what
+// became of it; the error of what could not be repaired is in it.
 func (s *Store) Repair(ctx context.Context, given iter.Seq[*turn.Signed]) *Report {
 	s.repairing.Lock()
 	defer s.repairing.Unlock()
-	rep := s.check(given)
+	rep, u, unknown := s.check(given)
+	s.takeUp(rep, u, unknown)
 	for i, r := range s.replicas {
 		l := &rep.Replicas[i]
 		if l.Consistent() {
@@ -164,12 +246,24 @@ func (s *Store) Repair(ctx context.Context, given iter.Seq[*turn.Signed]) *Repor
 		}
 		l.Repaired, l.From = true, mended.From
 	}
-	s.repairCheckpoint(ctx, rep)
+	s.repairCheckpoint(ctx, rep, s.o.ProveEvery)
 	return rep
 }
 
-// repairCheckpoint proves the checkpoint, and makes it anew if it is damaged.
-func (s *Store) repairCheckpoint(ctx context.Context, rep *Report) {
+// takeUp notes what check found that this run did not know.
+func (s *Store) takeUp(rep *Report, u *union, unknown []int32) {
+	if len(unknown) == 0 {
+		return
+	}
+	err := s.note(u, unknown)
+	if c := &rep.Checkpoint; c.Missing > 0 {
+		c.Noted, c.Err = err == nil, errors.Join(c.Err, err)
+	}
+}
+
+// repairCheckpoint proves the checkpoint, and makes it anew if it is damaged. A
+// proof that is not older than every will do.
+func (s *Store) repairCheckpoint(ctx context.Context, rep *Report, every time.Duration) {
 	if s.o.Checkpoint == "" {
 		return
 	}
@@ -182,9 +276,10 @@ func (s *Store) repairCheckpoint(ctx context.Context, rep *Report) {
 	case c == nil:
 		state.Err = fmt.Errorf("%s: %w", state.Path, ErrNoCheckpoint)
 	case state.Err != nil:
+		_ = s.noticed(c, state.Err)
 	case spoiled != nil:
 		state.Err = spoiled
-	default:
+	case !c.proof.within(every):
 		state.Err = s.noticed(c, c.check(ctx))
 	}
 	if !errors.Is(state.Err, ErrCheckpoint) && !errors.Is(state.Err, ErrNoCheckpoint) {
@@ -196,11 +291,12 @@ func (s *Store) repairCheckpoint(ctx context.Context, rep *Report) {
 }
 
 // Check compares the logs of a data directory without its lock, also while a
-// chat writes them: read-only, and no checkpoint is needed. Which group's and
-// whose they are, the logs say (see Read); logs of others are not looked at.
-// Signatures are verified. Options.Dir must be set, and ReplicaDirs and Replicas
-// as for Open; a replica that is not there is told as missing. The error matches
-// ErrNoRecord.
+// chat writes them: read-only, and with the checkpoint if Options names one.
+// Which group's and whose they are, the logs say (see Read), or the checkpoint if
+// none is left; logs of others are not looked at. Signatures are verified, but of
+// turns that the checkpoint has. Options.Dir must be set, and ReplicaDirs and
+// Replicas as for Open; a replica that is not there is told as missing. The error
+// matches ErrNoRecord.
 func Check(o Options) (*Report, error) {
 	if err := o.locate(); err != nil {
 		return nil, err
@@ -210,8 +306,20 @@ func Check(o Options) (*Report, error) {
 	for i := range o.Replicas {
 		paths = append(paths, filepath.Join(dirs[i%len(dirs)], o.logName(i)))
 	}
+	m := &moment{}
+	if o.Checkpoint != "" {
+		c, err := openCheckpoint(o.Checkpoint, o.Group, o.Parse, false)
+		if err == nil {
+			defer c.close() // it was only read
+			m.look(c)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			m.checkpoint = CheckpointReport{Path: o.Checkpoint, Err: err}
+		}
+	}
 	u := newUnion(o.Group, o.Parse)
-	rep := &Report{}
+	m.fill(&u, nil)
+	m.close()
+	rep := &Report{Checkpoint: m.checkpoint}
 	rep.take(u, compareLive(o.FS, paths, u))
 	return rep, nil
 }
@@ -252,7 +360,8 @@ func Repair(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	// Opening mends already: what it found is what is told.
-	rep := s.Check()
+	rep, u, unknown := s.check(nil)
+	s.takeUp(rep, u, unknown)
 	for i, st := range r.Replicas {
 		now := rep.Replicas[i]
 		rep.Replicas[i] = st.ReplicaReport
@@ -261,7 +370,7 @@ func Repair(ctx context.Context, o Options) (*Report, error) {
 			rep.Replicas[i].Err = errors.Join(st.Err, st.NotMended, now.Err)
 		}
 	}
-	s.repairCheckpoint(ctx, rep)
+	s.repairCheckpoint(ctx, rep, 0)
 	if c := r.Checkpoint; c.Problem != nil {
 		rep.Checkpoint.Err = errors.Join(c.Problem, rep.Checkpoint.Err)
 		rep.Checkpoint.Path, rep.Checkpoint.Aside, rep.Checkpoint.Repaired = c.Path, c.Aside, c.Aside != ""
@@ -271,21 +380,30 @@ func Repair(ctx context.Context, o Options) (*Report, error) {
 }
 
 // locate fills in what is needed to open the record of a directory of which
-// nothing but the place is known.
+// nothing but the place is known: the logs say it, or, if none is left, the
+// checkpoint.
 func (o *Options) locate() error {
 	if err := o.defaults(); err != nil {
 		return err
 	}
 	home := filepath.Join(o.Dir, "replicas")
 	paths := findLogs(o.FS, append([]string{home}, o.dirs()...))
-	if len(paths) == 0 {
-		return fmt.Errorf("%s: %w", o.Dir, ErrNoRecord)
-	}
-	if o.Group == (turn.GroupID{}) {
-		groups, err := findGroups(o.FS, o.Dir, paths)
-		if len(groups) == 0 {
+	groups, err := findGroups(o.FS, o.Dir, paths)
+	if len(paths) == 0 || len(groups) == 0 {
+		group, member, ours := ownerOf(o.Checkpoint)
+		switch {
+		case ours:
+			groups = []turn.GroupID{group}
+		case len(paths) == 0:
+			return fmt.Errorf("%s: %w", o.Dir, ErrNoRecord)
+		case o.Group == turn.GroupID{}:
 			return errors.Join(fmt.Errorf("%s: %w: no file says of which group it is", o.Dir, ErrNoRecord), err)
 		}
+		if len(paths) == 0 && o.Name == "" && o.base == "" {
+			o.base = member
+		}
+	}
+	if o.Group == (turn.GroupID{}) {
 		o.Group = groups[0]
 	}
 	if o.Name == "" && o.base == "" {

@@ -94,6 +94,8 @@ type checkpoint struct {
 	recent  map[turn.ID]uint64 // stamps of turns that were put in lately
 
 	stateMu sync.Mutex // guards what state is, for others
+
+	proof proof // that it is whole
 }
 
 // maxReaders is how many may read at once beside the one that gets single turns:

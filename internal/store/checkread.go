@@ -58,9 +58,11 @@ func item(stamp int64, id []byte) (turn.Item, error) {
 }
 
 // has tells whether a turn is in.
-func (c *checkpoint) has(id turn.ID) (bool, error) {
+func (c *checkpoint) has(id turn.ID) (bool, error) { return c.hasOf(c.reader, id) }
+
+func (c *checkpoint) hasOf(db asker, id turn.ID) (bool, error) {
 	var n int
-	err := c.reader.QueryRow("SELECT 1 FROM turns WHERE short = ? AND id = ?", short(id), id[:]).Scan(&n)
+	err := db.QueryRow("SELECT 1 FROM turns WHERE short = ? AND id = ?", short(id), id[:]).Scan(&n)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
@@ -72,7 +74,11 @@ func (c *checkpoint) failed(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%s: %w", c.path, damaged(err))
+	err = damaged(err)
+	if errors.Is(err, ErrCheckpoint) {
+		c.proof.forget()
+	}
+	return fmt.Errorf("%s: %w", c.path, err)
 }
 
 // get gives a turn, nil if it is not in. It waits for no other reader and for no
@@ -94,19 +100,6 @@ func (c *checkpoint) get(id turn.ID) (*turn.Signed, error) {
 type asker interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	QueryRow(query string, args ...any) *sql.Row
-}
-
-// moment begins to read the checkpoint as it is at one moment, whatever is put in
-// meanwhile. Its caller ends it with Rollback.
-func (c *checkpoint) moment(ctx context.Context) (tx *sql.Tx, now state, err error) {
-	if tx, err = c.reader.BeginTx(ctx, nil); err != nil {
-		return nil, now, c.failed(err)
-	}
-	if now, err = loadState(tx); err != nil {
-		_ = tx.Rollback() // nothing was written
-		return nil, now, c.failed(err)
-	}
-	return tx, now, nil
 }
 
 // items goes through all turns in the order.
@@ -198,86 +191,6 @@ func (c *checkpoint) missing(from asker, now state) (ids []turn.ID, err error) {
 		return nil, c.failed(fmt.Errorf("%w: the turns that it lacks are others", ErrCheckpoint))
 	}
 	return ids, nil
-}
-
-// check proves that the checkpoint is whole: the structure of the file, each row,
-// all of them together, and the index of words. It reads all of it, and advancing
-// waits for the last part; ctx ends it early.
-func (c *checkpoint) check(ctx context.Context) error {
-	if err := c.prove(ctx); err != nil {
-		return c.failed(err)
-	}
-	if err := c.writing.enter(ctx); err != nil {
-		return c.failed(err)
-	}
-	defer c.writing.leave()
-	// It writes nothing, but only a writer may.
-	return c.failed(patiently(ctx, func() error {
-		_, err := c.db.ExecContext(ctx, "INSERT INTO words (words, rank) VALUES ('integrity-check', 1)")
-		return err
-	}))
-}
-
-// prove is check for all but the index of words. What it reads is of one moment.
-func (c *checkpoint) prove(ctx context.Context) error {
-	tx, err := c.reader.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback() // nothing was written
-	var word string
-	if err := tx.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&word); err != nil {
-		return err
-	}
-	if word != "ok" {
-		return fmt.Errorf("%w: %s", ErrCheckpoint, word)
-	}
-	s, err := loadState(tx)
-	if err != nil {
-		return err
-	}
-	rows, err := tx.QueryContext(ctx, "SELECT "+rowColumns+", stamp, short, name, author, time, text FROM turns")
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	var found state
-	for rows.Next() {
-		id, err := c.proveRow(rows)
-		if err != nil {
-			return err
-		}
-		found.count(id)
-	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	if found.Turns != s.Turns || found.Sum != s.Sum {
-		return fmt.Errorf("%w: it has %d turns, and not the %d that were put in", ErrCheckpoint, found.Turns, s.Turns)
-	}
-	return nil
-}
-
-// proveRow tells whether all columns of a row follow from the signed turn.
-func (c *checkpoint) proveRow(rows *sql.Rows) (id turn.ID, err error) {
-	var r row
-	var stamp, prefix, ms int64
-	var name, text string
-	var author []byte
-	if err := rows.Scan(&r.id, &r.signed, &r.state, &r.crc, &stamp, &prefix, &name, &author, &ms, &text); err != nil {
-		return id, err
-	}
-	s, err := r.turn(c.group)
-	if err != nil {
-		return id, err
-	}
-	id = s.ID()
-	t := s.Turn()
-	if uint64(stamp) != t.Stamp || prefix != short(id) || name != t.Name || !slices.Equal(author, t.Author[:]) ||
-		ms != t.Time || text != searchText(t) {
-		return id, fmt.Errorf("%w: turn %s has columns that are not its own", ErrCheckpoint, id.Short())
-	}
-	return id, nil
 }
 
 // searchText is what words are searched in.

@@ -8,17 +8,10 @@ import (
 	"github.com/papo-chat/papo/internal/turn"
 )
 
-// Compare reads logs of one group from disk and compares them. It gives a
-// report for each path, in order, and the number of turns of them all. A log
-// that is not there lacks every turn, and its report has fs.ErrNotExist. It is
-// for logs that nobody writes: see Store.Compare.
-func Compare(fsys FS, paths []string, group turn.GroupID) ([]ReplicaReport, int) {
-	u := newUnion(group, turn.Parse)
-	return compare(fsys, paths, nil, u), len(u.items)
-}
-
-// compare is Compare for the first ends[i] bytes of each log, and for all of it
-// if that is negative or ends is nil. A log that is shorter was cut.
+// compare reads the first ends[i] bytes of each log into a union, and all of it if
+// that is negative or ends is nil. It gives a report for each path, in order. A log
+// that is shorter was cut; one that is not there lacks every turn, and its report
+// has fs.ErrNotExist.
 func compare(fsys FS, paths []string, ends []int64, u *union) []ReplicaReport {
 	logs := make([]*logFile, len(paths))
 	for i, path := range paths {

@@ -47,7 +47,6 @@ func TestCompare(t *testing.T) {
 		{"empty", func(d *storetest.Disk) { d.Put(replica(1), nil) }, 0, 4, 0, false, nil},
 		{"other group", func(d *storetest.Disk) { d.Put(replica(1), foreign) }, 0, 4, 0, false, store.ErrOtherGroup},
 	}
-	paths := []string{replica(0), replica(1), replica(2)}
 	for _, tt := range tests {
 		check := func(how string, reports []store.ReplicaReport, union, cut int) {
 			t.Helper()
@@ -66,8 +65,11 @@ func TestCompare(t *testing.T) {
 		}
 		d := written(t, 3, ts)
 		tt.change(d)
-		reports, union := store.Compare(d, paths, group)
-		check("not running", reports, union, 0)
+		rep, err := store.Check(store.Options{FS: d, Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		check("not running", rep.Replicas, rep.Turns, 0)
 
 		if tt.name == "other group" {
 			continue // the signatures of a running store are not looked at
@@ -75,7 +77,7 @@ func TestCompare(t *testing.T) {
 		d = written(t, 3, ts)
 		s, _ := open(t, options(d))
 		tt.change(d)
-		reports, union = s.Compare()
+		reports, union := compared(s)
 		cut := 0
 		if data, ok := d.Get(replica(1)); ok && len(data) < len(whole) {
 			cut = 1 // it knows how long the log was
@@ -104,12 +106,12 @@ func TestCompareOnlyReplicaCut(t *testing.T) {
 	o.Replicas = 1
 	s, _ := open(t, o)
 	whole, _ := d.Get(replica(0))
-	if r, _ := s.Compare(); !r[0].Consistent() {
+	if r, _ := compared(s); !r[0].Consistent() {
 		t.Errorf("%+v", r)
 	}
 	lines := bytes.SplitAfter(whole, []byte("\n"))
 	d.Put(replica(0), bytes.Join(lines[:2], nil))
-	if r, _ := s.Compare(); len(r[0].Damaged) != 1 || r[0].Damaged[0].Line != 3 {
+	if r, _ := compared(s); len(r[0].Damaged) != 1 || r[0].Damaged[0].Line != 3 {
 		t.Errorf("%+v", r)
 	}
 }
@@ -125,7 +127,7 @@ func TestCompareWhileAppending(t *testing.T) {
 		s.Append(ts[next : next+1])
 		next++
 	}
-	reports, n := s.Compare()
+	reports, n := compared(s)
 	for _, r := range reports {
 		if n != 10 || !r.Consistent() {
 			t.Errorf("%+v of %d", r, n)
@@ -133,10 +135,16 @@ func TestCompareWhileAppending(t *testing.T) {
 	}
 
 	// A log is replaced by another order of lines, so that the old length
-	// would cut it anywhere.
-	rebuilt := false
+	// would cut it anywhere. A turn that stands there twice has each log read by
+	// itself.
+	h.onOpen = nil
+	s.Append(ts[:1])
+	rebuilt, opened := false, 0
 	h.onOpen = func(path string) {
-		if path == replica(2) && !rebuilt {
+		if path == replica(2) {
+			opened++
+		}
+		if opened == 2 && !rebuilt {
 			rebuilt = true
 			fail := true
 			h.Fault = func(op storetest.Op) (f storetest.Fault) {
@@ -151,7 +159,7 @@ func TestCompareWhileAppending(t *testing.T) {
 			}
 		}
 	}
-	reports, n = s.Compare()
+	reports, n = compared(s)
 	if !rebuilt {
 		t.Fatal("nothing was rebuilt")
 	}
@@ -198,7 +206,7 @@ func TestConcurrent(t *testing.T) {
 	for i := range 3 {
 		loop(func() { s.Sync(i) })
 	}
-	loop(func() { s.Compare() })
+	loop(func() { compared(s) })
 	loop(func() { s.Status(); s.Dirty() })
 	for i, v := range ts {
 		if s.Append([]*turn.Signed{v}).Replicas[0] != nil {
@@ -327,7 +335,7 @@ func TestOS(t *testing.T) {
 	if _, _, err := store.Open(o); !errors.Is(err, store.ErrLocked) {
 		t.Errorf("a second one: %v", err)
 	}
-	if reports, n := s.Compare(); n != 5 || !reports[2].Consistent() {
+	if reports, n := compared(s); n != 5 || !reports[2].Consistent() {
 		t.Errorf("%+v", reports)
 	}
 	if err := s.Close(); err != nil {

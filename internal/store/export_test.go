@@ -102,18 +102,46 @@ func (s *Store) HoldCheckpoint(ctx context.Context) (release func()) {
 	if err := c.writing.enter(ctx); err != nil {
 		panic(err)
 	}
-	var held []interface{ Rollback() error }
+	var held []*snapshot
 	for range maxReaders {
-		tx, _, err := c.moment(ctx)
+		v, err := c.snapshot(ctx)
 		if err != nil {
 			panic(err)
 		}
-		held = append(held, tx)
+		held = append(held, v)
 	}
 	return func() {
-		for _, tx := range held {
-			_ = tx.Rollback()
+		for _, v := range held {
+			v.close()
 		}
 		c.writing.leave()
 	}
+}
+
+// CheckAlike is Check for the case that nothing is amiss; else it gives nil.
+func (s *Store) CheckAlike() *Report {
+	m := s.moment()
+	defer m.close()
+	return s.checkAlike(m, nil)
+}
+
+// CheckEach is Check that reads each log by itself.
+func (s *Store) CheckEach() *Report {
+	m := s.moment()
+	defer m.close()
+	rep, _, _ := s.checkEach(m, nil)
+	s.addErrors(rep.Replicas)
+	return rep
+}
+
+// AlikeChunk is how much of each log is compared at a time.
+const AlikeChunk = alikeChunk
+
+// Forget has the next Advance leave out what waits for it, so that the checkpoint
+// is filled by half.
+func (s *Store) Forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fresh = nil
+	clear(s.inHand)
 }

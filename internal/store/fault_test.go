@@ -144,7 +144,7 @@ func (w *witness) script(ts []*turn.Signed) {
 	w.append(ts[4])
 	w.sync(2)
 	w.finish(2)
-	w.s.Compare()
+	compared(w.s)
 	w.append(ts[5])
 	w.s.Close()
 	if !w.open() {

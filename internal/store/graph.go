@@ -20,19 +20,6 @@ func newGraph() graph {
 	return graph{heads: map[turn.ID]uint64{}, missing: map[turn.ID]struct{}{}}
 }
 
-// load makes an empty graph that of the checkpoint in a state.
-func (g graph) load(c *checkpoint, from asker, now state) error {
-	missing, err := c.missing(from, now)
-	if err != nil {
-		return err
-	}
-	for _, id := range missing {
-		g.missing[id] = struct{}{}
-	}
-	maps.Copy(g.heads, now.heads())
-	return nil
-}
-
 // add takes a turn in that is not in yet. has tells which are.
 func (g graph) add(s *turn.Signed, has func(turn.ID) bool) {
 	for _, p := range s.Turn().Parents {

@@ -118,3 +118,10 @@ func subset(a, b []*turn.Signed) bool {
 
 // sum puts the right checksum behind a line.
 func sum(body string) string { return store.Checksum(body) }
+
+// compared is what comparing the replicas of a store gives, and the number of
+// turns of them all.
+func compared(s *store.Store) ([]store.ReplicaReport, int) {
+	rep := s.Check()
+	return rep.Replicas, rep.Turns
+}

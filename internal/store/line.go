@@ -16,8 +16,6 @@ const (
 	formatVersion = 1
 	headerPrefix  = "papo-log "
 
-	timeFormat = "2006-01-02T15:04:05.000Z"
-
 	// maxLogLine is more than any turn's line has: escaping makes at most two
 	// bytes of one, base64 four of three, and the rest is small.
 	maxLogLine = 2*turn.MaxSigned + turn.MaxSigned*4/3 + 256
@@ -63,7 +61,7 @@ func parseHeader(line []byte) (h header, ok bool) {
 	}
 	group, generation, _ := bytes.Cut(rest, []byte("|"))
 	if !decodeHex(h.group[:], group) || !decodeHex(h.generation[:], generation) {
-		return h, false
+		return header{}, false // not half of one
 	}
 	return h, true
 }
@@ -86,8 +84,11 @@ func appendLine(dst []byte, s *turn.Signed) []byte {
 // bar, no newline and no control character.
 func startLine(dst []byte, s *turn.Signed) []byte {
 	t := s.Turn()
-	dst = time.UnixMilli(t.Time).UTC().AppendFormat(dst, timeFormat)
-	dst = append(dst, '|')
+	// Milliseconds by hand: package time is three times as fast with a format
+	// that it knows.
+	dst = time.UnixMilli(t.Time).UTC().AppendFormat(dst, time.RFC3339)
+	ms := t.Time % 1000 // a valid time is not negative
+	dst = append(dst[:len(dst)-1], '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10), 'Z', '|')
 	dst = append(dst, t.Name...)
 	return append(dst, '|')
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/papo-chat/papo/internal/store"
 	"github.com/papo-chat/papo/internal/turn"
@@ -59,6 +60,16 @@ func TestLineText(t *testing.T) {
 		got, why := store.DecodeLine(group, []byte(line[:len(line)-1]))
 		if why != "" || got.ID() != s.ID() {
 			t.Errorf("%q: read as %v (%s)", line, got, why)
+		}
+	}
+}
+
+func TestLineTime(t *testing.T) {
+	for _, ms := range []int64{0, 1, 10, 100, 999, 1000, 1_767_323_045_678, 951_782_400_007, turn.MaxTime} {
+		s := sign(t, group, turn.Turn{Name: "ana", Stamp: 1, Time: ms, LineIDs: []turn.LineID{{1}}, Texts: []string{"x"}})
+		want := time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z") + "|ana|"
+		if line := string(store.AppendLine(nil, s)); !strings.HasPrefix(line, want) {
+			t.Errorf("%d: %q, not %q", ms, line, want)
 		}
 	}
 }

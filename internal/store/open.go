@@ -137,6 +137,9 @@ func (s *Store) open() (*Restored, error) {
 		return nil, err
 	}
 	s.remember(f.res.New)
+	if s.checkpoint == nil {
+		s.tally = tallyOf(f.u)
+	}
 	s.opened = true
 	if f.filled > 0 {
 		// So that the next start need not read all again. If it fails, the next

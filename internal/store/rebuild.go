@@ -81,7 +81,9 @@ func (s *Store) writeAnew(r *replica, pending []*turn.Signed, given iter.Seq[*tu
 		return w, err
 	}
 	u := newUnion(s.o.Group, s.o.Parse)
-	s.gather(&u, given)
+	m := s.now()
+	m.fill(&u, given)
+	m.close()
 	var logs []*logFile
 	old := readLog(s.o.FS, r.path, nil, -1, u)
 	if old.Err != nil {

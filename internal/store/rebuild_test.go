@@ -58,7 +58,7 @@ func TestReplicaDiskGone(t *testing.T) {
 			t.Error(err)
 		}
 		s.Append(ts[30:])
-		reports, n := s.Compare()
+		reports, n := compared(s)
 		for _, r := range reports {
 			if n != len(ts) || !r.Consistent() {
 				t.Errorf("%+v of %d", r, n)
@@ -93,7 +93,7 @@ func TestFsyncFailsOnTheOnlyReplica(t *testing.T) {
 	if upto, err := s.Sync(0); err != nil || upto != res.Seq {
 		t.Fatal(upto, err)
 	}
-	r, n := s.Compare()
+	r, n := compared(s)
 	if n != 4 || !r[0].Consistent() {
 		t.Errorf("%+v of %d", r, n)
 	}
@@ -130,7 +130,7 @@ func TestFsyncFailsAfterRestart(t *testing.T) {
 	if _, err := s.Sync(0); err != nil || fail {
 		t.Fatal(err)
 	}
-	if r, n := s.Compare(); n != len(ts) || !r[0].Consistent() {
+	if r, n := compared(s); n != len(ts) || !r[0].Consistent() {
 		t.Errorf("%+v of %d", r, n)
 	}
 }
@@ -260,7 +260,7 @@ func TestRebuildKeeps(t *testing.T) {
 		t.Error("the damaged log is gone")
 	}
 	// What it had to be opened was in memory: the line is there again.
-	if r, n := s.Compare(); n != 3 || !r[0].Consistent() {
+	if r, n := compared(s); n != 3 || !r[0].Consistent() {
 		t.Errorf("%+v of %d", r, n)
 	}
 }
@@ -287,7 +287,7 @@ func TestReplicaComesLater(t *testing.T) {
 	if _, err := s.Sync(1); err != nil {
 		t.Fatal(err)
 	}
-	reports, n := s.Compare()
+	reports, n := compared(s)
 	for _, r := range reports {
 		if n != len(ts) || !r.Consistent() {
 			t.Errorf("%+v of %d", r, n)
@@ -404,7 +404,7 @@ func TestAppendWhileRebuilding(t *testing.T) {
 	if dirty := s.Dirty(); !slices.Contains(dirty, 1) {
 		t.Errorf("dirty: %v; what came between is not durable yet", dirty)
 	}
-	reports, n := s.Compare()
+	reports, n := compared(s)
 	for _, r := range reports {
 		if n != next || !r.Consistent() {
 			t.Errorf("%+v of %d", r, n)

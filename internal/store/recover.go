@@ -173,23 +173,13 @@ func (s *Store) knownOf(c *checkpoint, u *union) error {
 	if c == nil {
 		return nil
 	}
-	tx, now, err := c.moment(context.Background())
+	v, err := c.snapshot(context.Background())
 	if err != nil {
 		return s.noticed(c, err)
 	}
-	defer tx.Rollback() // nothing was written
-	if err := u.graph.load(c, tx, now); err != nil {
-		return s.noticed(c, err)
-	}
-	var sum [4]uint64
-	err = c.items(context.Background(), tx, func(it turn.Item) bool {
-		u.addKnown(it)
-		sum = addID(sum, it.ID)
-		return true
-	})
-	if err == nil && (len(u.items) != now.Turns || sum != now.Sum) {
-		err = fmt.Errorf("%s: %w: it has %d turns, and not the %d that were put in", c.path, ErrCheckpoint, len(u.items), now.Turns)
-	}
+	defer v.close()
+	u.graph = v.graph()
+	err = v.items(u.addKnown)
 	return s.noticed(c, err)
 }
 
@@ -201,10 +191,12 @@ func (s *Store) readTails(unusable []error, others []string) (*found, error) {
 	logs := c.now().Logs
 	u := s.newUnion(slices.Concat(s.paths(), others), logs)
 	f := &found{u: u, base: c.now().Turns}
-	err := u.graph.load(c, c.reader, c.now())
+	v, err := c.snapshot(context.Background())
 	if err != nil {
 		return nil, err
 	}
+	u.graph = v.graph()
+	v.close()
 	u.elsewhere = func(id turn.ID) bool {
 		has, e := c.has(id)
 		err = errors.Join(err, e)

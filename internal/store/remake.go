@@ -205,7 +205,7 @@ func (s *Store) exchange(old *checkpoint, a *Advanced) (c *checkpoint, err error
 func (s *Store) use(c *checkpoint, u *union) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.checkpoint, s.spoiled = c, nil
+	s.checkpoint, s.spoiled, s.tally = c, nil, nil
 	rest := s.fresh[:0]
 	for _, t := range s.fresh {
 		if !u.has(t.ID()) {

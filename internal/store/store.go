@@ -8,6 +8,7 @@ import (
 	"io"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/papo-chat/papo/internal/turn"
 )
@@ -40,6 +41,10 @@ type Options struct {
 	// most, with bytes, and then, if it puts more turns into the checkpoint than one
 	// batch, for each batch, with turns: done begins at 0 again.
 	Progress func(done, total int64)
+	// ProveEvery is how long a row-by-row proof of the checkpoint will do for
+	// Store.Repair: proving takes some 2 s for 100,000 turns, and an Advance
+	// waits for the last part of it. 0: each Repair proves.
+	ProveEvery time.Duration
 
 	Rand io.Reader // for generations; nil: crypto/rand
 
@@ -141,6 +146,7 @@ type Store struct {
 	// gives these turns.
 	fresh  []*turn.Signed           // kept, and not in the checkpoint
 	inHand map[turn.ID]*turn.Signed // the same, and those that an Advance puts in just now
+	tally  *tally                   // of all turns, if there is no checkpoint; else nil
 }
 
 // Result tells what became of one Append.
@@ -206,6 +212,7 @@ func (s *Store) Append(ts []*turn.Signed) Result {
 			r.complete = r.complete && res.Replicas[i] == nil
 		}
 		s.remember(ts)
+		s.tally.add(ts)
 	}
 	if cap(s.buf) > 1<<20 {
 		s.buf = nil
