@@ -49,7 +49,7 @@ func (s *Store) rebuild(r *replica, given iter.Seq[*turn.Signed]) (upto uint64, 
 	}
 	r.settle(len(pending))
 	r.syncRetry = retry{}
-	r.complete = !r.overflow
+	r.complete = !r.overflow && w.modelled
 	if !broken {
 		upto = seq // what came later is in it too, but perhaps not durable
 	}
@@ -60,10 +60,14 @@ func (s *Store) rebuild(r *replica, given iter.Seq[*turn.Signed]) (upto uint64, 
 
 // written is a log that stands beside the one that it will replace.
 type written struct {
-	u      *union
-	pos    position
-	keep   string // the suffix under which the one to be replaced stays; empty: it has nothing of its own
-	mended Mended
+	u    *union
+	pos  position
+	keep string // the suffix under which the one to be replaced stays; empty: it has nothing of its own
+
+	// modelled tells that its lines stand as they do in the others. If none of
+	// them was whole, or could be read, the next start has to compare them.
+	modelled bool
+	mended   Mended
 }
 
 // Mended is what a log got when it was written anew.
@@ -104,7 +108,7 @@ func (s *Store) writeAnew(r *replica, pending []*turn.Signed, given iter.Seq[*tu
 	if len(s.replicas) == 1 {
 		logs = append(logs, old) // no other says in which sequence
 	}
-	w = written{u: u, keep: old.aside()}
+	w = written{u: u, keep: old.aside(), modelled: len(s.replicas) == 1 || slices.ContainsFunc(logs, (*logFile).whole)}
 	lacks := u.missing([]*logFile{old})[0]
 	w.mended = Mended{Turns: len(lacks), From: u.sources(lacks)}
 	made, err := s.writeNew(r.path, u, u.sequence(logs))

@@ -183,17 +183,30 @@ func (s *Store) enterAdvancing(ctx context.Context) error {
 
 // advance is Advance for one who holds s.advancing, and a checkpoint that is there.
 func (s *Store) advance(ctx context.Context, a *Advanced, peers []Peer) error {
+	// The checkpoint is about to forget lines that unsent.log does not say any
+	// more: it must not say them again.
+	if err := s.unsent.settle(); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	c, ts := s.checkpoint, s.fresh
 	s.fresh = nil
 	logs := maps.Clone(s.others)
-	for _, r := range s.replicas {
+	covered := map[int]position{}
+	for i, r := range s.replicas {
 		if r.complete && !r.broken {
-			logs[s.key(r.path)] = r.pos
+			covered[i] = r.pos
 		}
 	}
 	s.mu.Unlock()
 
+	// What stands before a position is not read again at a start: no power cut
+	// may take it.
+	for i, pos := range covered {
+		if _, err := s.Sync(i); err == nil {
+			logs[s.key(s.replicas[i].path)] = pos
+		}
+	}
 	n, err := c.advance(ctx, each(ts), cover{logs: logs, peers: peers, member: s.o.member(), said: s.unsent.carried})
 	if err != nil {
 		s.mu.Lock()

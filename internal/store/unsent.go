@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"maps"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -49,6 +50,12 @@ type unsentLog struct {
 	lines  []Unsent                 // in order
 	inFile map[turn.LineID]struct{} // all that the file says are queued, done or not
 	closed bool
+	broken bool // an fsync failed: only writing it anew makes it durable
+
+	// gone are lines that the file says no more, and unsettled tells that there
+	// may be others, from an earlier run: until a sync, a power cut may bring them back.
+	gone      map[turn.LineID]struct{}
+	unsettled bool
 
 	group  *turn.GroupID // what the file's header says; nil: it has none
 	report ReplicaReport // the damage when it was read
@@ -150,7 +157,7 @@ func (l *unsentLog) remove(id turn.LineID) bool {
 // readUnsent reads the unsent.log of a directory.
 func readUnsent(fsys FS, dir string) (*unsentLog, error) {
 	path := filepath.Join(dir, unsentName)
-	l := &unsentLog{log: appendFile{fs: fsys, path: path}, inFile: map[turn.LineID]struct{}{}}
+	l := &unsentLog{log: appendFile{fs: fsys, path: path}, inFile: map[turn.LineID]struct{}{}, gone: map[turn.LineID]struct{}{}, unsettled: true}
 	f, err := fsys.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return l, nil
@@ -220,8 +227,14 @@ func (l *unsentLog) empty() bool {
 		return false
 	}
 	l.log.end, l.log.open, l.log.junk = end, false, false
-	clear(l.inFile)
+	l.clearFile()
 	return true
+}
+
+// clearFile notes that the file says no line any more.
+func (l *unsentLog) clearFile() {
+	maps.Copy(l.gone, l.inFile)
+	clear(l.inFile)
 }
 
 // rewrite writes the log anew, with nothing but the lines that wait.
@@ -246,7 +259,8 @@ func (l *unsentLog) rewrite(keep bool) error {
 		return err
 	}
 	l.log = appendFile{fs: fsys, path: path, end: int64(len(content))}
-	clear(l.inFile)
+	l.broken = false
+	l.clearFile()
 	for _, u := range l.lines {
 		l.inFile[u.Line] = struct{}{}
 	}
@@ -286,14 +300,16 @@ func (l *unsentLog) queue(u Unsent) error {
 	return nil
 }
 
-// carried gives those of the lines that are in the file: these turns carry
-// them, whatever the file says.
+// carried gives those of the lines that are in the file, or may be after a power
+// cut: these turns carry them, whatever the file says.
 func (l *unsentLog) carried(ids iter.Seq[turn.LineID]) []turn.LineID {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var in []turn.LineID
 	for id := range ids {
-		if _, ok := l.inFile[id]; ok {
+		_, is := l.inFile[id]
+		_, was := l.gone[id]
+		if is || was {
 			in = append(in, id)
 		}
 	}
@@ -333,18 +349,47 @@ func (l *unsentLog) size() (n int64) {
 	return n
 }
 
+// sync makes durable what the file says. Lines are queued meanwhile.
 func (l *unsentLog) sync() error {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if err := l.ready(); err != nil {
+	err := l.ready()
+	f, gone := l.log.f, maps.Clone(l.gone)
+	fsys, path := l.log.fs, l.log.path
+	l.mu.Unlock()
+	if err != nil {
 		return err
 	}
-	if l.log.f.Sync() != nil {
-		if err := l.rewrite(false); err != nil {
-			return fmt.Errorf("%s cannot be made durable: %w", l.log.path, err)
-		}
+	err = f.Sync()
+	l.mu.Lock()
+	if err != nil || l.broken {
+		l.broken = true
+		err = l.rewrite(false)
 	}
-	return l.log.fs.SyncDir(filepath.Dir(l.log.path))
+	l.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("%s cannot be made durable: %w", path, err)
+	}
+	if err := fsys.SyncDir(filepath.Dir(path)); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.unsettled = false
+	for id := range gone {
+		delete(l.gone, id)
+	}
+	return nil
+}
+
+// settle is sync, if the file says less than it did when it was durable last.
+func (l *unsentLog) settle() error {
+	l.mu.Lock()
+	settled := len(l.gone) == 0 && !l.unsettled
+	l.mu.Unlock()
+	if settled {
+		return nil
+	}
+	return l.sync()
 }
 
 func (l *unsentLog) close() error {

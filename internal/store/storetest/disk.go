@@ -201,7 +201,7 @@ func (d *Disk) Crash() *Disk {
 // synced, and of the rest what rnd chooses. Of the changes of names in a folder
 // the first ones are there, as file systems with a journal have it; the content
 // of a file may be the durable one or the new one up to any byte, and what was
-// added may be NULs.
+// added may be NULs, at its end or in its middle.
 func (d *Disk) PowerCut(rnd *rand.Rand) *Disk {
 	c := d.Crash()
 	names := c.synced
@@ -291,7 +291,7 @@ func (d *Disk) Create(path string) (store.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.inode.data = nil
+	f.inode.cut(0)
 	return f, nil
 }
 
@@ -319,7 +319,7 @@ func (d *Disk) Truncate(path string, size int64) error {
 	if size > int64(len(n.data)) {
 		return pathError(OpTruncate, path, fs.ErrInvalid)
 	}
-	n.data = slices.Clone(n.data[:size])
+	n.cut(int(size))
 	return nil
 }
 

@@ -58,7 +58,7 @@ func TestPowerCut(t *testing.T) {
 	}
 	write(t, d, "/a/x", "cd", false)
 	got := cuts(d, "/a/x")
-	for _, want := range []string{"ab", "abc", "abcd", "ab\x00", "ab\x00\x00", "abc\x00"} {
+	for _, want := range []string{"ab", "abc", "abcd", "ab\x00", "ab\x00\x00", "abc\x00", "ab\x00d"} {
 		if !got[want] {
 			t.Errorf("never %q: %v", want, got)
 		}

@@ -26,9 +26,20 @@ func (n *inode) cutPower(rnd *rand.Rand) {
 		data = n.data[:end]
 		if rnd.IntN(3) == 0 {
 			clear(data[common+rnd.IntN(end-common+1):])
+		} else if rnd.IntN(3) == 0 {
+			from := common + rnd.IntN(end-common+1)
+			clear(data[from : from+rnd.IntN(end-from+1)])
 		}
 	}
 	n.data, n.durable, n.lost = data, slices.Clone(data), nil
+}
+
+// cut shortens the file. What is written there anew a sync gave up nothing of.
+func (n *inode) cut(size int) {
+	n.data = slices.Clone(n.data[:size])
+	for i := range n.lost {
+		n.lost[i] = [2]int{min(n.lost[i][0], size), min(n.lost[i][1], size)}
+	}
 }
 
 func (n *inode) giveUpLost() {
@@ -99,14 +110,17 @@ func (f *file) Write(b []byte) (int, error) {
 }
 
 // Sync implements store.File. As on Linux, the one after a failed one succeeds
-// without what that gave up.
+// without what that gave up. The end of the process makes it give up nothing.
 func (f *file) Sync() error {
 	f.disk.mu.Lock()
 	defer f.disk.mu.Unlock()
 	n := f.inode
 	if _, err := f.begin(OpSync, 0); err != nil {
+		if f.disk.killed {
+			return err
+		}
 		n.lost = append(n.lost, [2]int{min(len(n.durable), len(n.data)), len(n.data)})
-		if f.disk.Forgets && !f.disk.killed {
+		if f.disk.Forgets {
 			n.giveUpLost()
 		}
 		return err
