@@ -2,12 +2,16 @@ package e2e
 
 import (
 	"cmp"
+	"flag"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 )
+
+var killsFlag = flag.Int("kills", 3, "how often TestE2EKilledOverAndOver kills a member")
 
 // speakAgain is how soon after a holder's death the others must speak.
 const speakAgain = 3 * time.Second
@@ -274,4 +278,43 @@ func TestE2EWhatWasShownIsKept(t *testing.T) {
 		t.Errorf("after a clean exit ana restored %d turns of %d", third.restored.Turns, len(record))
 	}
 	third.quit()
+}
+
+// keepLeft is after how many kills the logs are looked at as they were left: reading
+// a long record after each of hundreds would take longer than all the rest.
+const keepLeft = 5
+
+// TestE2EKilledOverAndOver kills one of three members at random moments while all
+// talk, and starts it again, over and over.
+func TestE2EKilledOverAndOver(t *testing.T) {
+	net := newBridge(t, 3, 0)
+	l := newLab(t)
+	procs := l.gather(net.hosts, "ana", "bia", "caio")
+	ana := procs[0]
+	var talks []*talk
+	for _, p := range procs[1:] {
+		talks = append(talks, p.talk(1, 100*time.Millisecond, endless(p.name)))
+	}
+	for n := range *killsFlag {
+		talk := ana.talk(2, 0, endless(fmt.Sprintf("ana-%d", n)))
+		more := 1 + rand.IntN(20)
+		l.wait(patience, "ana talks", func() bool { return ana.sent >= more })
+		// Lines leave every few milliseconds: so the kill is anywhere in an append.
+		time.Sleep(time.Duration(rand.Int64N(int64(10 * time.Millisecond))))
+		ana.kill()
+		talk.stop()
+		if n >= keepLeft {
+			l.mu.Lock()
+			ana.left = nil
+			l.mu.Unlock()
+		}
+		again := ana.restart()
+		again.checkRestart(ana)
+		ana = again
+	}
+	for _, k := range talks {
+		k.stop()
+	}
+	l.meet(ana, procs[1], procs[2])
+	l.finish(ana, procs[1], procs[2])
 }

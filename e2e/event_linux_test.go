@@ -38,6 +38,7 @@ type event struct {
 	Lines  []string `json:"lines"`
 	Late   bool     `json:"late"`
 	Own    bool     `json:"own"`
+	Unkept bool     `json:"unkept"`
 
 	UntilNS int64           `json:"until_ns"`
 	Command string          `json:"command"`

@@ -44,10 +44,12 @@ type process struct {
 	old      int // lines left over from an earlier run, and of those
 	oldSaid  int
 	compared map[string]event // the latest reconciled event, by scope
-	refused  []event
-	notices  map[string]int // how many, by code
-	results  map[int]event
-	broken   []string // what must not be told like that
+
+	comparisons int // of the replicas, so far
+	refused     []event
+	notices     map[string]int // how many, by code
+	results     map[int]event
+	broken      []string // what must not be told like that
 }
 
 // start runs papo NAME in the namespace, on the member's data directory. It
@@ -149,6 +151,9 @@ func (p *process) hear(raw []byte) {
 		p.notices[e.code()]++
 	case "reconciled":
 		p.compared[e.Scope] = e
+		if e.Scope == "local" {
+			p.comparisons++
+		}
 	case "result":
 		p.results[e.N] = e
 	case "line":
