@@ -135,6 +135,9 @@ func cutExt4(dir string) error {
 		l.start()
 		time.Sleep(time.Duration(20+rand.IntN(280)) * time.Millisecond) // the load's time, not a wait for anything
 		how := []int{shutLogFlush, shutNoLogFlush}[rand.IntN(2)]
+		l.mu.Lock() // nobody hears of what comes after a power cut
+		l.over = true
+		l.mu.Unlock()
 		if err := cutOff(mnt, how); err != nil {
 			return fmt.Errorf("%scut off an ext4: %w", cannot, err)
 		}

@@ -58,7 +58,7 @@ type load struct {
 	appends  []appended
 	durable  []*turn.Signed // a Sync of a log that is not damaged, or an Advance, said so
 	waiting  []turn.LineID  // carried by a turn that is not durable
-	err      error          // what should not have happened
+	over     bool           // what is reported from now on is too late
 }
 
 // loadOptions are those of a record on the operating system's disk.
@@ -218,6 +218,10 @@ func (l *load) sync() {
 			continue
 		}
 		l.mu.Lock()
+		if l.over {
+			l.mu.Unlock()
+			return
+		}
 		l.durable = append(l.durable, l.restored...)
 		l.restored = nil
 		var lines []turn.LineID
@@ -244,10 +248,11 @@ func (l *load) advance() {
 		}
 	}
 	l.mu.Unlock()
-	if advance(l.s) == nil {
-		l.mu.Lock()
+	err := advance(l.s)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err == nil && !l.over {
 		l.durable = append(l.durable, has...)
-		l.mu.Unlock()
 	}
 }
 

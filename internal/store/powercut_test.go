@@ -38,15 +38,19 @@ func TestPowerCuts(t *testing.T) {
 		liveOnce(t, *lifeFlag, &seen{})
 		return
 	}
+	cuts := *cutsFlag
+	if testing.Short() {
+		cuts = min(cuts, 60)
+	}
 	var all seen
-	for n := 0; all["cuts"] < *cutsFlag; n++ {
+	for n := 0; all["cuts"] < cuts; n++ {
 		liveOnce(t, n, &all)
 		if t.Failed() {
 			t.Fatalf("again: go test ./internal/store -run TestPowerCuts -life %d", n)
 		}
 	}
 	t.Logf("%v", all)
-	if *cutsFlag < 300 {
+	if cuts < 300 {
 		return
 	}
 	for _, what := range []string{
