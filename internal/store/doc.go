@@ -99,6 +99,10 @@
 // is appended while there is none is kept in memory, without a bound: nothing else
 // could give it.
 //
+// Advance makes the logs durable before it notes their positions, and unsent.log
+// before it forgets which of its lines were said: else a power cut could leave a
+// hole before a position, where no start looks, or bring back a line that was said.
+//
 // A turn in the checkpoint was verified before it was put in. What is read from
 // it is proved by hashes and checksums (see migrations), not by its signature
 // again, but where it goes into a log.
@@ -115,7 +119,7 @@
 // does Get. No goroutine of the store outlives the call that started it: those that
 // verify signatures, on all cores, end with it.
 //
-// One thing is beyond that: where there is only one replica, its fsync fails, it
-// cannot be written anew and the program ends, the next start reads from the
-// system's memory what may not be on the disk, and cannot know it.
+// One thing is beyond that: where the fsync of every replica fails, none can be
+// written anew and the program ends, the next start reads from the system's memory
+// what may not be on the disk, and cannot know it.
 package store

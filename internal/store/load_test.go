@@ -57,7 +57,6 @@ type load struct {
 	restored []*turn.Signed
 	appends  []appended
 	durable  []*turn.Signed // a Sync of a log that is not damaged, or an Advance, said so
-	waiting  []turn.LineID  // carried by a turn that is not durable
 	over     bool           // what is reported from now on is too late
 }
 

@@ -133,7 +133,8 @@ func (s *Store) Behind() int {
 
 // Advance makes the checkpoint cover all that was appended until now, in one
 // transaction, and notes peers that were met; authors of turns it notes by
-// itself. It costs what is new. If the checkpoint was found to be damaged, or is
+// itself. It costs what is new, and an fsync of each log and of unsent.log that is
+// not durable: a log whose fsync fails is read whole at the next start. If the checkpoint was found to be damaged, or is
 // not there, it is made of the logs first, which reads all of them. Append and Get
 // go on meanwhile.
 //
