@@ -256,7 +256,7 @@ func (l *load) advance() {
 }
 
 func advance(s *store.Store) error {
-	_, err := s.Advance(nil)
+	_, err := s.Advance(context.Background(), nil)
 	return err
 }
 

@@ -359,7 +359,7 @@ func (l *life) step() {
 	case p < 98:
 		l.s.Repair(l.t.Context(), nil)
 	default:
-		l.s.Compare()
+		l.s.Check()
 	}
 }
 

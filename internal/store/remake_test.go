@@ -33,8 +33,8 @@ func spoilt(t testing.TB, ts []*turn.Signed) (*storetest.Disk, store.Options, *s
 	return d, o, s
 }
 
-// seen reads the damaged row.
-func seen(t testing.TB, s *store.Store, ts []*turn.Signed) {
+// meets reads the damaged row.
+func meets(t testing.TB, s *store.Store, ts []*turn.Signed) {
 	t.Helper()
 	if _, err := s.Get(ids(ts)); !errors.Is(err, store.ErrCheckpoint) {
 		t.Fatal(err)
@@ -58,7 +58,7 @@ func TestRemakeFails(t *testing.T) {
 	all := chain(t, group, 210)
 	ts := all[:200]
 	d, o, s := spoilt(t, ts)
-	seen(t, s, ts)
+	meets(t, s, ts)
 	store.MaxPages(22)
 	defer store.MaxPages(0)
 	for n := range 2 {
@@ -131,7 +131,7 @@ func copyCheckpoint(t testing.TB, from, to string) {
 func TestRemakeOfNothing(t *testing.T) {
 	ts := chain(t, group, 12)
 	d, o, s := spoilt(t, ts)
-	seen(t, s, ts)
+	meets(t, s, ts)
 	d.Fault = func(op storetest.Op) storetest.Fault {
 		if op.Kind == storetest.OpOpen {
 			return storetest.Fault{Err: errDisk}
@@ -154,7 +154,7 @@ func TestRemakeOfNothing(t *testing.T) {
 func TestRemakeEnded(t *testing.T) {
 	ts := chain(t, group, 12)
 	_, o, s := spoilt(t, ts)
-	seen(t, s, ts)
+	meets(t, s, ts)
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
 	if a, err := s.Advance(ctx, nil); !errors.Is(err, context.Canceled) || a.Path != o.Checkpoint {
@@ -306,7 +306,7 @@ func TestSaidInRemade(t *testing.T) {
 	s.Append(ts)
 	s.Advance(t.Context(), nil)
 	s.SpoilCheckpoint("UPDATE turns SET crc = crc + 1 WHERE n = 3")
-	seen(t, s, ts)
+	meets(t, s, ts)
 	if a, err := s.Advance(t.Context(), nil); err != nil || !a.Remade {
 		t.Fatal(a, err)
 	}
@@ -394,7 +394,7 @@ func TestCheckpointIsPrivate(t *testing.T) {
 	}
 	_, o, s := spoilt(t, ts)
 	private(o.Checkpoint)
-	seen(t, s, ts)
+	meets(t, s, ts)
 	if a, err := s.Advance(t.Context(), nil); err != nil || !a.Remade {
 		t.Fatal(a, err)
 	}
