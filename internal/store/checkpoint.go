@@ -87,6 +87,8 @@ type checkpoint struct {
 	getter  *sql.DB
 	getTurn *sql.Stmt
 
+	frozen bool // see freeze
+
 	base *checkpoint // if not nil, has parents of what is here
 
 	writing gate // held by the one that advances it; guards what follows
@@ -182,6 +184,14 @@ func openCheckpoint(path string, g turn.GroupID, verify func(turn.GroupID, []byt
 	}
 	c.getTurn, err = c.getter.Prepare("SELECT " + rowColumns + " FROM turns WHERE short = ? AND id = ?")
 	return c, damaged(err)
+}
+
+// freeze has all that is read of a checkpoint that is open for reading be of one
+// moment, until it is closed: there is one connection.
+func (c *checkpoint) freeze() error {
+	_, err := c.db.Exec("BEGIN")
+	c.frozen = err == nil
+	return err
 }
 
 // keepPrivate makes the files of a database their owner's alone. SQLite gives

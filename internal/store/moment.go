@@ -83,7 +83,7 @@ func (m *moment) expected() (turns int, sum [4]uint64, g graph, known bool) {
 		if added[id] {
 			return true
 		}
-		has, err := m.snap.c.hasOf(m.snap.tx, id)
+		has, err := m.snap.c.hasOf(m.snap.from, id)
 		if err != nil {
 			failed = err
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -21,12 +20,15 @@ type Filter struct {
 	Words string     // all of these, whatever their case and accents: see Find
 	Name  string     // of the author, in upper or lower case
 	Key   *turn.Key  // of the author
+	Peers []Peer     // the author is one of these; none: any. MaxPeers at most
 	Since time.Time  // told at this time or later, by the author's clock; zero: ever
 	Until time.Time  // told before this time; zero: ever
 	After *turn.Item // comes after this place in the order
 
 	// Before: comes before this place in the order.
 	Before *turn.Item
+
+	From *turn.Item // is at this place in the order or comes after it
 
 	// Limit is the most turns that are given, 0 for MaxPage: the last ones of the
 	// order, or, with First, the first.
@@ -43,6 +45,9 @@ var ErrNoWords = errors.New("there is no word to search for: give letters or dig
 // where makes the condition of a query, and what it is about.
 func (f *Filter) where(top uint64, peers []Peer) (from, where string, args []any, err error) {
 	from, where = "turns", "turns.stamp <= ? AND turns.state <> ?"
+	if f.Before != nil {
+		where = "+" + where // else the index begins there, and passes over all down to Before
+	}
 	args = []any{int64(top), int(turn.Invalid)}
 	and := func(condition string, values ...any) {
 		where += " AND " + condition
@@ -68,17 +73,33 @@ func (f *Filter) where(top uint64, peers []Peer) (from, where string, args []any
 	if f.Key != nil {
 		and("turns.author = ?", f.Key[:])
 	}
+	if len(f.Peers) > 0 {
+		var values []any
+		for _, p := range f.Peers {
+			values = append(values, p.Name, p.Key[:])
+		}
+		and("(turns.name, turns.author) IN (VALUES (?, ?)"+strings.Repeat(", (?, ?)", len(f.Peers)-1)+")", values...)
+	}
+	time := "turns.time"
+	if f.After != nil || f.Before != nil || f.From != nil {
+		// Each page goes on in the order where the last one ended. By the time it
+		// would have to look at all that is in the span, and sort it.
+		time = "+turns.time"
+	}
 	if !f.Since.IsZero() {
-		and("turns.time >= ?", f.Since.UnixMilli())
+		and(time+" >= ?", f.Since.UnixMilli())
 	}
 	if !f.Until.IsZero() {
-		and("turns.time < ?", f.Until.UnixMilli())
+		and(time+" < ?", f.Until.UnixMilli())
 	}
 	if a := f.After; a != nil {
 		and("(turns.stamp, turns.id) > (?, ?)", int64(a.Stamp), a.ID[:])
 	}
 	if b := f.Before; b != nil {
 		and("(turns.stamp, turns.id) < (?, ?)", int64(b.Stamp), b.ID[:])
+	}
+	if at := f.From; at != nil {
+		and("(turns.stamp, turns.id) >= (?, ?)", int64(at.Stamp), at.ID[:])
 	}
 	return from, where, args, nil
 }
@@ -109,8 +130,9 @@ func ftsQuery(typed string) (string, error) {
 	return strings.Join(terms, " AND "), nil
 }
 
-// page gives the turns that a filter chooses, in the order.
-func (c *checkpoint) page(ctx context.Context, f Filter, top uint64) ([]*turn.Signed, error) {
+// page gives the turns that a filter chooses, in the order, and beyond its limit
+// so many more.
+func (c *checkpoint) page(ctx context.Context, f Filter, top uint64, beyond int) ([]*turn.Signed, error) {
 	from, where, args, err := f.where(top, c.now().peers())
 	if err != nil {
 		return nil, err
@@ -121,11 +143,11 @@ func (c *checkpoint) page(ctx context.Context, f Filter, top uint64) ([]*turn.Si
 	}
 	query := fmt.Sprintf("SELECT turns.id, turns.signed, turns.state, turns.crc FROM %s WHERE %s ORDER BY turns.stamp%[3]s, turns.id%[3]s LIMIT ?",
 		from, where, direction)
-	ts, err := c.query(ctx, query, append(args, f.limit())...)
+	ts, err := c.query(ctx, query, append(args, f.limit()+beyond)...)
 	if !f.First {
 		slices.Reverse(ts)
 	}
-	return ts, err
+	return ts, errors.Join(err, c.inOrder(ts))
 }
 
 func (f *Filter) limit() int {
@@ -143,21 +165,28 @@ func pages(ctx context.Context, f Filter, top uint64, of ...*checkpoint) ([]*tur
 		if c == nil {
 			continue
 		}
-		ts, err := c.page(ctx, f, top)
+		ts, err := c.page(ctx, f, top, 0)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, ts...)
 	}
+	return f.merge(all), nil
+}
+
+// merge gives turns that the filter chose in several places in the order, each
+// once, and not more than its limit.
+func (f *Filter) merge(all []*turn.Signed) []*turn.Signed {
 	slices.SortStableFunc(all, func(a, b *turn.Signed) int { return a.Item().Compare(b.Item()) })
 	all = slices.CompactFunc(all, func(a, b *turn.Signed) bool { return a.ID() == b.ID() })
-	if n := len(all) - f.limit(); n > 0 {
-		if f.First {
-			return all[:f.limit()], nil
-		}
-		return all[n:], nil
+	n := len(all) - f.limit()
+	switch {
+	case n <= 0:
+		return all
+	case f.First:
+		return all[:f.limit()]
 	}
-	return all, nil
+	return all[n:]
 }
 
 // inMemory makes a checkpoint in memory of turns that base, which may be nil,
@@ -227,73 +256,4 @@ func (s *Store) findIn(ctx context.Context, f Filter, c *checkpoint, fresh []*tu
 		defer more.close() // it is in memory only
 	}
 	return pages(ctx, f, top, c, more)
-}
-
-// View is the record of a data directory as it was when Look read it.
-type View struct {
-	Restored *Restored // Replicas and Unsent are not set
-	Group    turn.GroupID
-
-	base, more *checkpoint
-}
-
-// Look opens the record of a data directory for reading, without its lock, also
-// while a chat writes it: the checkpoint, if it can be used, and what the logs
-// have behind it, else the logs, whose signatures are verified. Options are as for
-// the function Check; nothing is written. The error matches ErrNoRecord.
-func Look(o Options) (*View, error) {
-	if err := o.locate(); err != nil {
-		return nil, err
-	}
-	s := &Store{o: o}
-	dirs := o.dirs()
-	for i := range o.Replicas {
-		s.replicas = append(s.replicas, &replica{path: filepath.Join(dirs[i%len(dirs)], o.logName(i))})
-	}
-	none := make([]error, o.Replicas)
-	others := s.findOthers(dirs)
-	var f *found
-	var problem error
-	if o.Checkpoint != "" {
-		if s.checkpoint, problem = openCheckpoint(o.Checkpoint, o.Group, o.Parse, false); problem == nil {
-			f, problem = s.readTails(none, others)
-			if f == nil && problem == nil {
-				f, problem = s.readWhole(none, others)
-			}
-			if problem != nil {
-				_ = s.checkpoint.close() // it was only read
-			}
-		}
-	}
-	if f == nil || problem != nil {
-		s.checkpoint = nil
-		var err error
-		if f, err = s.readWhole(none, others); err != nil {
-			return nil, err
-		}
-	}
-	v := &View{Restored: f.res, Group: o.Group, base: s.checkpoint}
-	f.res.Checkpoint = CheckpointState{Path: o.Checkpoint, Problem: problem}
-	more, err := inMemory(o.Group, v.base, f.res.New)
-	if err != nil {
-		return nil, errors.Join(err, v.Close())
-	}
-	v.more = more
-	return v, nil
-}
-
-// Find is Store.Find for what was there.
-func (v *View) Find(ctx context.Context, f Filter) ([]*turn.Signed, error) {
-	return pages(ctx, f, v.Restored.MaxStamp, v.base, v.more)
-}
-
-// Close closes the files.
-func (v *View) Close() error {
-	var errs []error
-	for _, c := range []*checkpoint{v.base, v.more} {
-		if c != nil {
-			errs = append(errs, c.close())
-		}
-	}
-	return errors.Join(errs...)
 }

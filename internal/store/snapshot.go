@@ -12,7 +12,8 @@ import (
 // snapshot is a checkpoint as it is at one moment, whatever is put in meanwhile.
 type snapshot struct {
 	c       *checkpoint
-	tx      *sql.Tx
+	from    asker
+	tx      *sql.Tx // nil: all that is read of the checkpoint is of one moment anyhow
 	state   state
 	missing []turn.ID // parents that are named and not there
 }
@@ -20,16 +21,18 @@ type snapshot struct {
 // snapshot reads what the checkpoint says of itself now. What it gives must be
 // closed.
 func (c *checkpoint) snapshot(ctx context.Context) (v *snapshot, err error) {
-	tx, err := c.reader.BeginTx(ctx, nil)
-	if err != nil {
-		return nil, c.failed(err)
+	v = &snapshot{c: c, from: c.reader}
+	if !c.frozen {
+		if v.tx, err = c.reader.BeginTx(ctx, nil); err != nil {
+			return nil, c.failed(err)
+		}
+		v.from = v.tx
 	}
-	v = &snapshot{c: c, tx: tx}
-	if v.state, err = loadState(tx); err != nil {
+	if v.state, err = loadState(v.from); err != nil {
 		v.close()
 		return nil, c.failed(err)
 	}
-	if v.missing, err = c.missing(tx, v.state); err != nil {
+	if v.missing, err = c.missing(v.from, v.state); err != nil {
 		v.close()
 		return nil, err
 	}
@@ -39,7 +42,7 @@ func (c *checkpoint) snapshot(ctx context.Context) (v *snapshot, err error) {
 // items goes through all turns, and looks whether they are those that were put in.
 func (v *snapshot) items(yield func(turn.Item)) error {
 	var found state
-	err := v.c.items(context.Background(), v.tx, func(it turn.Item) bool {
+	err := v.c.items(context.Background(), v.from, func(it turn.Item) bool {
 		yield(it)
 		found.count(it.ID)
 		return true
@@ -62,7 +65,11 @@ func (v *snapshot) graph() graph {
 	return g
 }
 
-func (v *snapshot) close() { _ = v.tx.Rollback() } // nothing was written
+func (v *snapshot) close() {
+	if v.tx != nil {
+		_ = v.tx.Rollback() // nothing was written
+	}
+}
 
 // ownerOf gives the group and the member that a checkpoint says it is of. False:
 // it is not there, or says nothing.
