@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -105,10 +106,31 @@ func inOrder(ts ...*turn.Signed) []*turn.Signed {
 func write(t testing.TB, ts []*turn.Signed) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if _, err := record.Write(&b, group, ts, created); err != nil {
+	if err := record.Write(&b, header(group, ts, created), each(ts)); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
+}
+
+// header is the one that goes with these turns.
+func header(g turn.GroupID, ts []*turn.Signed, created time.Time) record.Header {
+	h := turn.NewHistory()
+	for _, s := range ts {
+		h.Add(s)
+	}
+	return record.Header{
+		Group: g, Turns: len(ts), Missing: len(h.Missing(len(ts) * turn.MaxParents)), Fingerprint: h.Fingerprint(), Created: created,
+	}
+}
+
+func each(ts []*turn.Signed) iter.Seq2[*turn.Signed, error] {
+	return func(yield func(*turn.Signed, error) bool) {
+		for _, s := range ts {
+			if !yield(s, nil) {
+				return
+			}
+		}
+	}
 }
 
 func verify(t testing.TB, file []byte) *record.Report {

@@ -303,8 +303,27 @@ func (f *failing) Read(p []byte) (int, error) {
 func TestWriteWantsTheOrder(t *testing.T) {
 	ts := talk(t)
 	ts[0], ts[1] = ts[1], ts[0]
-	if _, err := record.Write(&bytes.Buffer{}, group, ts, created); err == nil {
+	if err := record.Write(&bytes.Buffer{}, header(group, ts, created), each(ts)); err == nil {
 		t.Error("no error")
+	}
+}
+
+func TestWriteWantsWhatTheHeaderSays(t *testing.T) {
+	ts := talk(t)
+	h := header(group, ts, created)
+	for _, n := range []int{0, 1, len(ts) - 1} {
+		if err := record.Write(&bytes.Buffer{}, h, each(ts[:n])); err == nil {
+			t.Errorf("%d turns, and no error", n)
+		}
+	}
+	gone := errors.New("the disk is gone")
+	err := record.Write(&bytes.Buffer{}, h, func(yield func(*turn.Signed, error) bool) {
+		if yield(ts[0], nil) {
+			yield(nil, gone)
+		}
+	})
+	if err != gone {
+		t.Error(err)
 	}
 }
 
@@ -371,7 +390,7 @@ func FuzzVerify(f *testing.F) {
 			return
 		}
 		var again bytes.Buffer
-		if _, err := record.Write(&again, r.Header.Group, ts, r.Header.Created); err != nil || !bytes.Equal(again.Bytes(), b) {
+		if err := record.Write(&again, header(r.Header.Group, ts, r.Header.Created), each(ts)); err != nil || !bytes.Equal(again.Bytes(), b) {
 			t.Errorf("sound, but written again it is another file (%v)", err)
 		}
 	})
