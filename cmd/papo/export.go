@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -44,7 +45,8 @@ func (f *flagSet) recordFile(args []string, v *placeFlags, usage string) (name, 
 }
 
 // export writes the record of a data directory as one file, with all signatures. It
-// needs no network and no lock, and one replica is enough.
+// needs no network and no lock, and one replica or the checkpoint is enough. What the
+// checkpoint has is in memory a page at a time.
 func (p *program) export(args []string) int {
 	var v fileFlags
 	w := p.words
@@ -52,20 +54,25 @@ func (p *program) export(args []string) int {
 	if done {
 		return code
 	}
-	found, info, err := store.Read(store.OS{}, dir, v.dirs)
+	view, err := store.Look(store.Options{Dir: dir, ReplicaDirs: v.dirs, Checkpoint: checkpointOf(dir)})
 	if err != nil {
 		return p.failStore(dir, err)
 	}
-	for _, r := range found.Replicas {
+	defer view.Close() // it was only read
+	ctx := context.Background()
+	if err := view.Prove(ctx); err != nil {
+		return p.failed(exitFailure, err)
+	}
+	for _, r := range view.Restored.Replicas {
 		if len(r.Damaged) > 0 {
 			p.fail(exitOK, w.T("export.damaged", words.D{"Path": r.Path}))
 		}
 	}
-	var h record.Header
-	write := func(to io.Writer) (err error) {
-		h, err = record.Write(to, info.Group, found.Turns, time.Now())
-		return err
+	h := record.Header{
+		Group: view.Group, Turns: view.Restored.Count, Missing: len(view.Restored.Missing),
+		Fingerprint: view.Fingerprint, Created: time.Now(),
 	}
+	write := func(to io.Writer) error { return record.Write(to, h, view.All(ctx)) }
 	say := io.Writer(p.stdout)
 	if path == "-" {
 		if err := write(p.stdout); err != nil {

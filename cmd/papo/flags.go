@@ -163,6 +163,9 @@ func (v *placeFlags) dir(name string) string {
 	return filepath.Join(xdg.DataHome, "papo", turn.FoldName(v.room), turn.FoldName(name))
 }
 
+// checkpointOf is the path of the checkpoint of a data directory.
+func checkpointOf(dir string) string { return filepath.Join(dir, "checkpoint.db") }
+
 // record reads the arguments of a command about a record that is there, and
 // gives its data directory. done is as for parse.
 func (f *flagSet) record(args []string, v *placeFlags) (dir string, code int, done bool) {

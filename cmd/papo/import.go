@@ -2,9 +2,11 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/papo-chat/papo/internal/record"
 	"github.com/papo-chat/papo/internal/store"
@@ -27,7 +29,8 @@ func (p *program) importFile(args []string) int {
 	if done {
 		return code
 	}
-	_, info, err := store.Read(store.OS{}, dir, v.dirs)
+	o := store.Options{Dir: dir, ReplicaDirs: v.dirs, Checkpoint: checkpointOf(dir)}
+	group, err := store.GroupOf(o)
 	if err != nil {
 		return p.failStore(dir, err)
 	}
@@ -40,9 +43,9 @@ func (p *program) importFile(args []string) int {
 	if err != nil {
 		return p.fail(exitFailure, w.T("error.file-unreadable", words.D{"Path": path, "Detail": reason(err)}))
 	}
-	if h := r.Header; h != nil && h.Group != info.Group {
+	if h := r.Header; h != nil && h.Group != group {
 		return p.fail(exitFailure, w.T("error.import-group", words.D{
-			"Path": path, "Dir": dir, "Theirs": fmt.Sprintf("%x", h.Group), "Ours": fmt.Sprintf("%x", info.Group),
+			"Path": path, "Dir": dir, "Theirs": fmt.Sprintf("%x", h.Group), "Ours": fmt.Sprintf("%x", group),
 		}))
 	}
 	if !r.Sound() {
@@ -51,9 +54,8 @@ func (p *program) importFile(args []string) int {
 		p.fail(exitFailure, path+": "+w.T("verify.at", words.D{"Line": f.Line, "Text": t.fault(f)}))
 		return p.fail(exitFailure, w.T("error.import-unsound", words.D{"Path": path}))
 	}
-	disk, found, err := store.Open(store.Options{
-		Dir: dir, ReplicaDirs: v.dirs, Replicas: member.Replicas, Name: member.FileName, Group: info.Group,
-	})
+	o.Replicas, o.Name, o.Group = member.Replicas, member.FileName, group
+	disk, found, err := store.Open(o)
 	if err != nil {
 		return p.failStore(dir, err)
 	}
@@ -62,6 +64,9 @@ func (p *program) importFile(args []string) int {
 		if s.Repaired {
 			p.fail(exitOK, w.T("import.mended", words.D{"Path": s.Path}))
 		}
+	}
+	if c := found.Checkpoint; c.Problem != nil {
+		p.fail(exitOK, p.checkpointSentence(c.Path, c.Problem, c.Aside != "", c.Aside))
 	}
 	return p.add(disk, found.New, turns, r)
 }
@@ -85,18 +90,39 @@ func (p *program) whose(name, dir string, dirs []string) (store.Member, int) {
 	return members[0], exitOK
 }
 
-// add appends the turns that are not there to all replicas, and makes them durable.
-func (p *program) add(disk *store.Store, there, turns []*turn.Signed, r *record.Report) int {
-	w := p.words
+// absent gives those of turns that a record does not have: there are the turns that
+// were found, and disk knows what the checkpoint has.
+func absent(disk *store.Store, there, turns []*turn.Signed) (missing []*turn.Signed, err error) {
 	known := make(map[turn.ID]bool, len(there))
 	for _, s := range there {
 		known[s.ID()] = true
 	}
-	var missing []*turn.Signed
-	for _, s := range turns {
-		if !known[s.ID()] {
-			missing = append(missing, s)
+	ids := make([]turn.ID, 0, importTurns)
+	for batch := range slices.Chunk(turns, importTurns) {
+		ids = ids[:0]
+		for _, s := range batch {
+			ids = append(ids, s.ID())
 		}
+		stored, err := disk.Get(ids)
+		if err != nil {
+			return nil, err
+		}
+		for i, s := range batch {
+			if stored[i] == nil && !known[ids[i]] {
+				missing = append(missing, s)
+			}
+		}
+	}
+	return missing, nil
+}
+
+// add appends the turns that are not there to all replicas, and makes them durable.
+// The checkpoint gets them, too; if it cannot, the next start does that.
+func (p *program) add(disk *store.Store, there, turns []*turn.Signed, r *record.Report) int {
+	w := p.words
+	missing, err := absent(disk, there, turns)
+	if err != nil {
+		return p.failed(exitFailure, err)
 	}
 	lost := map[int]error{} // by replica
 	for rest := missing; len(rest) > 0; {
@@ -117,6 +143,9 @@ func (p *program) add(disk *store.Store, there, turns []*turn.Signed, r *record.
 		rest = rest[n:]
 	}
 	synced := disk.SyncAll()
+	if _, err := disk.Advance(context.Background(), nil); err != nil && !errors.Is(err, store.ErrNoCheckpoint) {
+		p.fail(exitOK, w.T("import.checkpoint", words.D{"Detail": err.Error()}))
+	}
 	kept := 0
 	for i, s := range disk.Status() {
 		switch err := cmp.Or(s.Err, lost[i]); {

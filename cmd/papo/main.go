@@ -2,6 +2,7 @@
 //
 //	papo NAME [flags]      chat (the same as papo chat NAME)
 //	papo history           print the record of a data directory, without the network
+//	papo search            print what was said with some words, without the network
 //	papo replicas          check or repair the replicas of a record, without the network
 //	papo export, import    write the record as one file with all signatures, and read one
 //	papo verify            check such a file, with nothing else at hand
@@ -58,6 +59,8 @@ func (p *program) run(args []string) int {
 		return p.chat(args[1:])
 	case "history":
 		return p.history(args[1:])
+	case "search":
+		return p.search(args[1:])
 	case "export":
 		return p.export(args[1:])
 	case "verify":
@@ -119,6 +122,7 @@ func (p *program) help(w io.Writer) {
 	for _, row := range [][2]string{
 		{"papo " + t("cli.name") + " [" + t("cli.options") + "]", t("cli.chat")},
 		{"papo history " + t("cli.name") + " [" + t("cli.options") + "]", t("cli.history")},
+		{"papo search " + t("cli.name") + " " + t("cli.words") + " [" + t("cli.options") + "]", t("cli.search")},
 		{"papo replicas check|repair " + t("cli.name"), t("cli.replicas")},
 		{"papo export " + t("cli.name") + " " + t("cli.file") + " [" + t("cli.options") + "]", t("cli.export")},
 		{"papo verify " + t("cli.file") + " [" + t("cli.options") + "]", t("cli.verify")},
@@ -130,11 +134,15 @@ func (p *program) help(w io.Writer) {
 	for _, c := range []struct {
 		name string
 		set  *flagSet
-	}{{"chat", p.chatFlags(&chatFlags{})}, {"history", p.historyFlags(&historyFlags{})},
+	}{{"chat", p.chatFlags(&chatFlags{})}, {"history", p.historyFlags("history", &historyFlags{}, 0)},
+		{"search", p.searchFlags(&historyFlags{})},
 		{"export", p.fileFlags("export", &fileFlags{})}, {"verify", p.verifyFlags(&verifyFlags{})},
 		{"import", p.fileFlags("import", &fileFlags{})}, {"replicas", p.replicasFlags(&replicasFlags{})}, {"id", p.idFlags(&placeFlags{})},
 	} {
 		fmt.Fprintf(w, "\n%s\n%s", t("cli.flags", words.D{"Command": "papo " + c.name}), c.set.FlagUsages())
+		if c.name == "search" {
+			fmt.Fprintln(w, t("search.help"))
+		}
 	}
 	fmt.Fprintln(w)
 	fmt.Fprintln(w, t("cli.examples"))

@@ -37,7 +37,8 @@ func (p *program) replicasFlags(v *replicasFlags) *flagSet {
 
 // replicasOf is papo replicas check and papo replicas repair. check needs no lock,
 // so it can be asked while a chat goes on. The exit code is 1 if anything is amiss
-// in the end.
+// in the end: a replica that is damaged, missing or different, or a damaged
+// checkpoint. One that is not there is nothing amiss: the next start makes it.
 func (p *program) replicasOf(args []string) int {
 	if len(args) == 0 || args[0] != "check" && args[0] != "repair" {
 		if len(args) > 0 && (args[0] == "-h" || args[0] == "--help") {
@@ -51,7 +52,7 @@ func (p *program) replicasOf(args []string) int {
 	if done {
 		return code
 	}
-	o := store.Options{Dir: dir, ReplicaDirs: v.dirs, Replicas: v.replicas}
+	o := store.Options{Dir: dir, ReplicaDirs: v.dirs, Replicas: v.replicas, Checkpoint: checkpointOf(dir)}
 	var report *store.Report
 	var err error
 	if args[0] == "repair" {
@@ -100,10 +101,22 @@ func (p *program) printReport(report *store.Report, json bool) error {
 		}
 	}
 	if c := report.Checkpoint; c.Err != nil {
-		out.WriteString(p.words.T("replicas.error", words.D{"Path": c.Path, "Detail": c.Err.Error()}) + "\n")
+		out.WriteString(p.checkpointSentence(c.Path, c.Err, c.Repaired, c.Aside) + "\n")
 	}
 	for _, l := range ui.NewRenderer(ui.Look{Words: p.words, Verbose: true}).Lines(e) {
 		out.WriteString(l + "\n")
 	}
 	return out.Flush()
+}
+
+// checkpointSentence says what was wrong with a checkpoint, and what became of it.
+func (p *program) checkpointSentence(path string, problem error, repaired bool, aside string) string {
+	d := words.D{"Path": path, "Detail": problem.Error(), "Aside": aside}
+	switch {
+	case repaired:
+		return p.words.T("replicas.checkpoint-anew", d)
+	case errors.Is(problem, store.ErrCheckpoint):
+		return p.words.T("replicas.checkpoint-damaged", d)
+	}
+	return p.words.T("replicas.checkpoint-error", d)
 }

@@ -316,16 +316,3 @@ func (s *screen) keeps(t *turn.Signed, top uint64) bool {
 	}
 	return true
 }
-
-// Record gives all turns of a record that can be read and shown, in the order, each
-// name with its key's short form where another key used the name before.
-func Record(h *turn.History) []TurnShown {
-	c := &Core{history: h}
-	c.names.init("", turn.Key{})
-	for i := range h.Len() {
-		if s := h.Get(h.At(i).ID); s != nil {
-			c.names.meet(s.Turn().Name, s.Turn().Author)
-		}
-	}
-	return c.lastTurns(Now{}, h.Len())
-}

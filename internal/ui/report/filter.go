@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/papo-chat/papo/internal/peer"
+	"github.com/papo-chat/papo/internal/turn"
 )
 
 // Filter says which turns of a record are wanted: those that all of its conditions
@@ -20,33 +21,42 @@ type Filter struct {
 	Names []string
 
 	Text string // a text has this in it, both after Fold
-	Last int    // the last so many of those that are left; 0: all
 }
 
-// Choose gives the turns that are wanted, in the order in which they come.
-func (f *Filter) Choose(turns []peer.TurnShown) []peer.TurnShown {
-	var names []wantedName
+// Choice tells which turns are wanted: a Filter made ready to ask often.
+type Choice struct {
+	filter Filter
+	names  []wantedName
+	text   string
+}
+
+// Choice makes it ready.
+func (f Filter) Choice() Choice {
+	c := Choice{filter: f, text: Fold(f.Text)}
 	for _, n := range f.Names {
 		name, key, _ := strings.Cut(n, "#")
-		names = append(names, wantedName{Fold(name), strings.ToLower(key)})
+		c.names = append(c.names, wantedName{Fold(name), strings.ToLower(key)})
 	}
-	text := Fold(f.Text)
-	var out []peer.TurnShown
-	for i := range turns {
-		t := &turns[i]
-		switch {
-		case !f.Since.IsZero() && t.Time.Before(f.Since):
-		case !f.Until.IsZero() && !t.Time.Before(f.Until):
-		case len(names) > 0 && !slices.ContainsFunc(names, func(n wantedName) bool { return n.is(t) }):
-		case f.Text != "" && !slices.ContainsFunc(t.Lines, func(l string) bool { return strings.Contains(Fold(l), text) }):
-		default:
-			out = append(out, *t)
-		}
+	return c
+}
+
+// Wants tells whether a turn is wanted.
+func (c *Choice) Wants(t *peer.TurnShown) bool {
+	name, _, _ := strings.Cut(t.Name, "#") // no name has # in it
+	f := &c.filter
+	switch {
+	case !f.Since.IsZero() && t.Time.Before(f.Since),
+		!f.Until.IsZero() && !t.Time.Before(f.Until),
+		!c.WantsPeer(name, t.Author),
+		f.Text != "" && !slices.ContainsFunc(t.Lines, func(l string) bool { return strings.Contains(Fold(l), c.text) }):
+		return false
 	}
-	if f.Last > 0 && len(out) > f.Last {
-		out = out[len(out)-f.Last:]
-	}
-	return out
+	return true
+}
+
+// WantsPeer tells whether what one of this name, without its key, says can be wanted.
+func (c *Choice) WantsPeer(name string, key turn.Key) bool {
+	return len(c.names) == 0 || slices.ContainsFunc(c.names, func(n wantedName) bool { return n.is(name, key) })
 }
 
 // wantedName is a name, folded, and the first digits of a key. Each can be empty.
@@ -54,7 +64,6 @@ type wantedName struct {
 	name, key string
 }
 
-func (n wantedName) is(t *peer.TurnShown) bool {
-	name, _, _ := strings.Cut(t.Name, "#") // no name has # in it
-	return (n.name == "" || n.name == Fold(name)) && strings.HasPrefix(t.Author.String(), n.key)
+func (n wantedName) is(name string, key turn.Key) bool {
+	return (n.name == "" || n.name == Fold(name)) && strings.HasPrefix(key.String(), n.key)
 }
