@@ -409,3 +409,39 @@ func TestCheckpointIsPrivate(t *testing.T) {
 	open(t, o)
 	private(o.Checkpoint)
 }
+
+// What is said, got and listed while the checkpoint is made anew: nothing of it is
+// lost, and nothing waits for it.
+func TestRemakeWhileSaying(t *testing.T) {
+	store.Batch(t, 20)
+	all := chain(t, group, 300)
+	_, o, s := spoilt(t, all[:200])
+	seen(t, s, all[:200])
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for _, v := range all[200:] {
+			s.Append([]*turn.Signed{v})
+			if got, err := s.Get([]turn.ID{v.ID()}); err != nil || got[0] == nil {
+				t.Errorf("a turn that was just said cannot be got: %v", err)
+			}
+		}
+	}()
+	for remade := false; !remade; {
+		a, err := s.Advance(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		remade = a.Remade
+	}
+	<-done
+	if got, err := s.Get(ids(all)); err != nil || slices.Contains(got, nil) {
+		t.Fatal(err)
+	}
+	if a, err := s.Advance(t.Context(), nil); err != nil || a.Turns != 300 {
+		t.Fatal(a, err)
+	}
+	s.Close()
+	s, r := open(t, o)
+	isRestored(t, "made while more was said", s, r, all, 4)
+}
