@@ -137,6 +137,7 @@ func alike(s turn.Summary) any {
 func TestExceptionsLost(t *testing.T) {
 	ts := chain(t, group, 4)
 	o := withCheckpoint(t, storetest.New())
+	o.Recent = 0 // the row itself is not read
 	s, _ := open(t, o)
 	s.Append([]*turn.Signed{ts[0], ts[2], ts[3]})
 	if _, err := s.Advance(t.Context(), nil); err != nil {
@@ -145,7 +146,7 @@ func TestExceptionsLost(t *testing.T) {
 	s.SpoilCheckpoint("UPDATE turns SET state = 2 WHERE n = 2")
 	s.Close()
 	s, r := open(t, o)
-	isRestored(t, "lost", s, r, []*turn.Signed{ts[0], ts[2], ts[3]}, 4)
+	isRestored(t, "lost", s, r, []*turn.Signed{ts[0], ts[2], ts[3]}, 0)
 	if !errors.Is(r.Checkpoint.Problem, store.ErrCheckpoint) || r.Checkpoint.Aside == "" {
 		t.Errorf("%+v", r.Checkpoint)
 	}
