@@ -35,14 +35,14 @@ const cutsALife = 6
 // left, with the checkpoint of that moment or of another one.
 func TestPowerCuts(t *testing.T) {
 	if *lifeFlag >= 0 {
-		liveOnce(t, *lifeFlag, &seen{})
+		liveOnce(t, *lifeFlag, &tally{})
 		return
 	}
 	cuts := *cutsFlag
 	if testing.Short() {
 		cuts = min(cuts, 60)
 	}
-	var all seen
+	var all tally
 	for n := 0; all["cuts"] < cuts; n++ {
 		liveOnce(t, n, &all)
 		if t.Failed() {
@@ -65,12 +65,12 @@ func TestPowerCuts(t *testing.T) {
 	}
 }
 
-// seen counts what happened.
-type seen map[string]int
+// tally counts what happened.
+type tally map[string]int
 
-func (s *seen) count(what string, n int) {
+func (s *tally) count(what string, n int) {
 	if *s == nil {
-		*s = seen{}
+		*s = tally{}
 	}
 	(*s)[what] += n
 }
@@ -86,7 +86,7 @@ type life struct {
 	t    *testing.T
 	n    int
 	rnd  *rand.Rand
-	seen *seen
+	seen *tally
 	dir  string // of the checkpoints
 	d    *storetest.Disk
 	o    store.Options
@@ -127,7 +127,7 @@ var authors = map[string]ed25519.PrivateKey{
 	"caê": ed25519.NewKeyFromSeed(bytes.Repeat([]byte{9}, ed25519.SeedSize)),
 }
 
-func liveOnce(t *testing.T, n int, all *seen) {
+func liveOnce(t *testing.T, n int, all *tally) {
 	t.Helper()
 	tmp, err := os.MkdirTemp("", "papo-power-") // not TempDir: thousands would be there at once
 	if err != nil {
