@@ -11,9 +11,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/term"
 
@@ -32,6 +32,10 @@ import (
 // recentTurns is how many turns a start reads besides what is new since the checkpoint:
 // those that are shown, and those with which new ones are likely to be compared.
 const recentTurns = 1000
+
+// proveEvery is how long a proof of the whole checkpoint will do: it takes 2 s for 100,000
+// turns.
+const proveEvery = time.Hour
 
 // chat is papo NAME: it takes part until it is told to leave.
 func (p *program) chat(args []string) int {
@@ -60,7 +64,7 @@ func (p *program) chat(args []string) int {
 	dir := v.dir(name)
 	disk, found, err := store.Open(store.Options{
 		Dir: dir, ReplicaDirs: v.dirs, Replicas: v.replicas, Name: name, Group: turn.GroupID(key.GroupID()),
-		Checkpoint: filepath.Join(dir, "checkpoint.db"), Recent: recentTurns, Progress: p.progress(),
+		Checkpoint: checkpointOf(dir), Recent: recentTurns, ProveEvery: proveEvery, Progress: p.progress(),
 	})
 	if err != nil {
 		return p.failStore(dir, err)
