@@ -416,7 +416,7 @@ func TestRemakeWhileSaying(t *testing.T) {
 	store.Batch(t, 20)
 	all := chain(t, group, 300)
 	_, o, s := spoilt(t, all[:200])
-	seen(t, s, all[:200])
+	meets(t, s, all[:200])
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
