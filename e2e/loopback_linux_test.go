@@ -162,8 +162,9 @@ func TestE2ENewcomerOnLoopback(t *testing.T) {
 	verified, busy := verify(t, record)
 	record = nil
 
-	procs := l.gather([]*namespace{host, host}, "ana", "bia")
-	ana, bia := procs[0], procs[1]
+	ana, bia := l.start(host, "ana"), l.start(host, "bia")
+	l.wait(talkTime, "the two have read their record", func() bool { return ana.ready != nil && bia.ready != nil })
+	l.meet(ana, bia)
 	talks := []*talk{
 		ana.talk(1, 50*time.Millisecond, endless(ana.name)),
 		bia.talk(1, 50*time.Millisecond, endless(bia.name)),

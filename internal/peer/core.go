@@ -71,6 +71,7 @@ type Core struct {
 	repair     repair
 	delay      delay
 	sync       reconciler
+	progress   progress
 	names      names
 	ending     ending
 	doubt      doubt

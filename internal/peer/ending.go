@@ -90,6 +90,7 @@ func (e *ending) exit(c *Core, now Now, code int) {
 		return
 	}
 	e.exited = true
+	c.showRest(now)
 	c.farewell(now)
 	if n := c.Unsent(); n > 0 {
 		c.event(Notice{At: At(now.Boot), Code: CodeUnsentKept, Count: n})

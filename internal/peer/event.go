@@ -98,7 +98,7 @@ type TurnShown struct {
 	Before Mark      // late: the turn that comes next in the order
 	Own    bool
 	Unkept bool // no replica could take it
-	Batch  bool // of the first catch-up
+	Batch  bool // of the first catch-up; late too: of what came of it after its newest turns were shown
 	Follow int  // catch-up, late: how many more of the same batch come after it
 }
 
@@ -281,6 +281,7 @@ const (
 	CodeWaitingGone     Code = "waiting-gone"     // the floor is not free before a permission ends that one who is gone has: Names
 	CodeMerged          Code = "merged"           // both sides of a partition spoke: Count turns came in
 	CodeCaughtUp        Code = "caught-up"        // Count turns came in at the first catch-up
+	CodeCatchingUp      Code = "catching-up"      // Count turns of about Total that are missing came in; at Total that is over
 	CodeLateMore        Code = "late-more"        // Count late turns are not printed one by one
 	CodeGap             Code = "gap"              // a turn is shown before one that it names as parent
 	CodeNameClash       Code = "name-clash"       // another key uses the own name
@@ -331,6 +332,7 @@ type Notice struct {
 	Code  Code
 	Names []string
 	Count int
+	Total int // what Count will be in the end, where the code speaks of it; 0: not known
 	Path  string
 	Text  string // free text from outside, as an operating system's error
 	// Left is a time still to wait, where the code speaks of one.

@@ -51,26 +51,25 @@ func (c *Core) TellOrder(now Now, n int) {
 func (c *Core) showArrived(now Now) {
 	s := &c.screen
 	s.changed, s.fetched, s.next, s.late, s.merging = false, c.fetches(), 0, 0, 0
+	s.unbatch()
 	top := c.history.MaxStamp()
 	reach := 0
-	for reach < len(s.order) && s.order[reach].s.Stamp() <= top {
+	for reach < len(s.order) && s.order[reach].Stamp <= top {
 		reach++
 	}
-	show := slices.Clone(s.order[:reach])
+	waiting := slices.Clone(s.order[:reach])
 	s.order = slices.Delete(s.order, 0, reach)
-	slices.SortFunc(show, func(a, b *waitingTurn) int { return cmp.Compare(a.came, b.came) })
-	for _, w := range show {
-		id := w.s.ID()
-		delete(s.waiting, id)
-		if c.history.Shown(id) == turn.Invalid {
+	slices.SortFunc(waiting, func(a, b waitingTurn) int { return cmp.Compare(a.came, b.came) })
+	var show []showing
+	for _, w := range waiting {
+		delete(s.waiting, w.ID)
+		if c.history.Shown(w.ID) == turn.Invalid {
 			continue // never shown
 		}
-		e := c.turnShown(now, w.s)
-		if s.isLate(w.s) {
-			e.Late, e.Before = true, c.markAfter(id)
-		} else {
-			s.last, s.any = w.s.Item(), true
+		show = append(show, showing{id: w.ID, late: s.isLate(w.Item)})
+		if !s.isLate(w.Item) {
+			s.last, s.any = w.Item, true
 		}
-		c.event(e)
 	}
+	c.show(now, show, false, 0, 0)
 }

@@ -41,7 +41,10 @@ type session struct {
 	idle     int
 	needed   map[turn.ID]bool // asked for and not come yet
 	received int
-	have     int // over 0: the other lacks turns
+	base     uint64 // the highest stamp of the record as it began
+	top      uint64 // the highest that there was to compare
+	reached  uint64 // the highest of what came of the window
+	have     int    // over 0: the other lacks turns
 	next     []byte
 }
 
@@ -60,8 +63,9 @@ type backOff struct {
 
 // told is what a member's newest heartbeat says of its record.
 type told struct {
-	heads []turn.ID
-	gaps  uint64
+	heads   []turn.ID
+	gaps    uint64
+	settled uint64
 }
 
 // syncing is a /sync: a session with each member of the view.
@@ -102,7 +106,7 @@ func (c *Core) compareSettled(now Now, from uint64, b wire.Beat) {
 	if len(r.inSync) > maxContacts { // incarnations that are long gone
 		r.init()
 	}
-	r.told[from] = told{b.Heads, b.Gaps}
+	r.told[from] = told{b.Heads, b.Gaps, b.SettledStamp}
 	if c.history.Partial() {
 		return // a comparison would say nothing
 	}
@@ -199,8 +203,8 @@ func (c *Core) nextSession(now Now) {
 		}
 	}
 	if len(candidates) > 0 {
-		newest := c.history.MaxStamp()
-		c.begin(now, candidates[c.cfg.Rand.IntN(len(candidates))], newest)
+		with := candidates[c.cfg.Rand.IntN(len(candidates))]
+		c.begin(now, with, max(c.history.MaxStamp(), min(r.told[with].settled, turn.MaxStamp)))
 	}
 }
 
@@ -217,7 +221,7 @@ func (c *Core) sameHeads(inc uint64) bool {
 func (c *Core) begin(now Now, with uint64, newest uint64) {
 	r := &c.sync
 	r.number++
-	s := &session{with: with, number: r.number, to: everyStampEnd, needed: map[turn.ID]bool{}}
+	s := &session{with: with, number: r.number, to: everyStampEnd, base: c.history.MaxStamp(), top: newest, needed: map[turn.ID]bool{}}
 	if newest > firstWindow {
 		s.from = newest - firstWindow
 	}
@@ -231,7 +235,7 @@ func (c *Core) openWindow(now Now, s *session) {
 		panic("peer: " + err.Error()) // the frame limit is a constant
 	}
 	init.MaxHave = 1 // that it lacks something is all that is asked
-	s.s = init
+	s.s, s.reached = init, s.from
 	c.sendRound(now, s, init.Initiate())
 }
 
@@ -325,9 +329,10 @@ func (c *Core) goOn(now Now) {
 }
 
 // received notes that a wanted turn came, for the session that waits for it.
-func (r *reconciler) received(id turn.ID) {
+func (r *reconciler) received(h *turn.History, id turn.ID) {
 	if s := r.session; s != nil && s.needed[id] {
 		delete(s.needed, id)
+		s.reach(h, id)
 		s.received++
 		s.idle = 0
 	}

@@ -192,7 +192,8 @@ func (c *Core) got(id turn.ID) {
 		delete(r.wants, id)
 		r.order = slices.DeleteFunc(r.order, func(o turn.ID) bool { return o == id })
 		r.limit = min(maxWanted, r.limit+1)
-		c.sync.received(id)
+		c.progress.got++
+		c.sync.received(c.history, id)
 	}
 }
 

@@ -17,11 +17,15 @@ const (
 	// maxParted bounds the keys that went out of the view; at the bound all are
 	// forgotten, and at worst a merge is not told as one.
 	maxParted = 256
+	// maxBatch bounds the turns that are kept back to be shown together; at the bound
+	// they are shown, and another batch begins.
+	maxBatch = 1 << 15
 )
 
-// waitingTurn is a turn of the record that is not shown yet.
+// waitingTurn is a turn of the record that is not shown yet: its place only, since
+// very many may wait. The record has the turn itself.
 type waitingTurn struct {
-	s      *turn.Signed
+	turn.Item
 	until  time.Duration // then it is shown, whatever is missing
 	repair bool          // it came by repair
 	came   int           // numbers turns as they came
@@ -31,12 +35,15 @@ type waitingTurn struct {
 // order as long as that is possible, and a turn that comes later than one that
 // follows it in the order is shown as late.
 type screen struct {
-	arrival  bool      // turns are shown as they come: OrderArrival
-	came     int       // turns that came
-	last     turn.Item // the highest shown
-	any      bool      // last is set
-	waiting  map[turn.ID]*waitingTurn
-	order    []*waitingTurn    // those waiting, by order of turns; bounded by the record
+	arrival  bool              // turns are shown as they come: OrderArrival
+	came     int               // turns that came
+	last     turn.Item         // the highest shown
+	any      bool              // last is set
+	waiting  map[turn.ID]bool  // of order and batch
+	order    []waitingTurn     // by order of turns; bounded by the record
+	batch    []waitingTurn     // kept back until all are shown together, as they came; see maxBatch
+	showing  []showing         // decided on: they are shown a part at a time
+	goOn     time.Duration     // when the next part of showing is due; 0: there is none
 	changed  bool              // something may be shown now that could not before
 	fetched  bool              // turns were being fetched when it was looked at last
 	next     time.Duration     // the earliest until of those waiting; 0: none waits
@@ -44,10 +51,13 @@ type screen struct {
 	parted   map[turn.Key]bool // who went out of the view
 	met      time.Duration     // when one of them came back last; 0: nobody did
 	merging  time.Duration     // many are: they are shown together, at the latest then; 0: no
-	catching bool              // the first catch-up is not over
-	until    time.Duration
-	unkept   []turn.ID // shown though no replica took them; bounded by maxUnkept
-	kept     int       // of them, how many were kept since that was told last
+	catching bool              // nothing of the first catch-up is shown yet
+	until    time.Duration     // then it is, though more is to come
+	filling  bool              // what else is of the first catch-up is still coming: shown as late
+	filled   int               // turns of the first catch-up that were shown
+	fillTop  turn.Item         // the highest of them
+	unkept   []turn.ID         // shown though no replica took them; bounded by maxUnkept
+	kept     int               // of them, how many were kept since that was told last
 }
 
 // maxUnkept bounds the turns that were shown as not kept; one that is forgotten is
@@ -55,7 +65,7 @@ type screen struct {
 const maxUnkept = 1024
 
 func (s *screen) init() {
-	s.waiting, s.parted = map[turn.ID]*waitingTurn{}, map[turn.Key]bool{}
+	s.waiting, s.parted = map[turn.ID]bool{}, map[turn.Key]bool{}
 }
 
 // parts notes who goes out of the view, and who comes back.
@@ -95,59 +105,96 @@ func (s *screen) add(c *Core, now Now, t *turn.Signed, repair bool) {
 		return // never shown
 	}
 	s.came++
-	w := &waitingTurn{s: t, until: now.Boot + Holdback, repair: repair, came: s.came}
-	s.waiting[id] = w
-	i, _ := slices.BinarySearchFunc(s.order, t.Item(), func(a *waitingTurn, it turn.Item) int {
-		return a.s.Item().Compare(it)
-	})
-	s.order = slices.Insert(s.order, i, w)
-	s.changed, s.next = true, earlier(s.next, w.until)
-	if repair && s.isLate(t) {
+	w := waitingTurn{Item: t.Item(), until: now.Boot + Holdback, repair: repair, came: s.came}
+	s.waiting[id] = true
+	late := repair && s.isLate(w.Item)
+	switch {
+	case s.arrival || !s.catching && !(late && s.merging != 0):
+		i, _ := slices.BinarySearchFunc(s.order, w.Item, func(a waitingTurn, it turn.Item) int { return a.Compare(it) })
+		s.order = slices.Insert(s.order, i, w)
+		s.changed, s.next = true, earlier(s.next, w.until)
+	default:
+		s.batch = append(s.batch, w)
+		s.changed = s.changed || len(s.batch) >= maxBatch
+		if !s.catching {
+			s.next = earlier(s.next, s.merging)
+		}
+	}
+	if late {
 		if s.late++; s.merging == 0 && (s.late > lateFew || s.merges(now)) {
 			s.merging = now.Boot + catchUpLimit
 		}
 	}
 }
 
+// unbatch puts what was kept back in its order with what waits by itself.
+func (s *screen) unbatch() {
+	if len(s.batch) > 0 {
+		s.order = append(s.order, s.batch...)
+		slices.SortFunc(s.order, func(a, b waitingTurn) int { return a.Compare(b.Item) })
+		s.batch = nil
+	}
+}
+
 // merges tells whether late turns are those of the other side of a partition.
 func (s *screen) merges(now Now) bool { return s.met != 0 && now.Boot < s.met+mergeWithin }
 
-// isLate tells whether a turn that follows t in the order was shown.
-func (s *screen) isLate(t *turn.Signed) bool { return s.any && t.Item().Less(s.last) }
+// isLate tells whether a turn that follows it in the order was shown.
+func (s *screen) isLate(it turn.Item) bool { return s.any && it.Less(s.last) }
 
 // caughtUp ends the first catch-up.
 func (s *screen) caughtUp(c *Core, now Now) {
-	if s.catching {
+	switch {
+	case s.catching:
+		s.catching = false
+		c.showWaiting(now, true)
+	case s.filling:
+		s.merging = 0
+		for i := range s.batch {
+			s.batch[i].until = now.Boot
+		}
+		c.showWaiting(now, false)
+		s.filling = false
+		c.event(Notice{At: At(now.Boot), Code: CodeCaughtUp, Count: s.filled})
+	}
+}
+
+// tickScreen shows what came of the first catch-up when that takes long: the rest is
+// shown as it comes, as late.
+func (c *Core) tickScreen(now Now) {
+	s := &c.screen
+	if s.catching && (now.Boot >= s.until || len(s.batch) >= maxBatch) {
+		s.filling = !s.arrival && c.fetches()
 		s.catching = false
 		c.showWaiting(now, true)
 	}
 }
 
-func (c *Core) tickScreen(now Now) {
-	if c.screen.catching && now.Boot >= c.screen.until {
-		c.screen.caughtUp(c, now)
-	}
-}
-
 func (s *screen) wake() time.Duration {
 	if s.catching {
-		return s.until
+		return earlier(s.goOn, s.until)
 	}
-	return s.next
+	return earlier(s.goOn, s.next)
 }
 
 // flush shows what can be shown now. While nothing has changed that costs
 // nothing, however many wait.
 func (c *Core) flush(now Now) {
 	s := &c.screen
+	c.tellProgress(now)
 	if s.kept > 0 && !c.fetches() {
 		c.event(Notice{At: At(now.Boot), Code: CodeKept, Count: s.kept})
 		s.kept = 0
 	}
-	if s.catching && !s.arrival || len(s.order) == 0 {
-		return
-	}
-	if s.changed || s.fetched != c.fetches() || now.Boot >= s.next {
+	switch {
+	case len(s.showing) > 0:
+		c.showPart(now)
+	case s.catching && !s.arrival:
+		if len(s.batch) >= maxBatch {
+			c.tickScreen(now)
+		}
+	case len(s.order)+len(s.batch) == 0:
+	case s.changed || s.fetched != c.fetches() || now.Boot >= s.next:
 		c.showWaiting(now, false)
 	}
 }
@@ -166,31 +213,34 @@ func (c *Core) showWaiting(now Now, first bool) {
 		return
 	}
 	s.changed, s.fetched, s.next, s.late = false, c.fetches(), 0, 0
-	merging := s.fetched && now.Boot < s.merging && !first
-	if !merging {
+	merging := s.fetched && now.Boot < s.merging && !first && len(s.batch) < maxBatch
+	if merging {
+		s.late, s.next = len(s.batch), s.merging
+	} else {
 		s.merging = 0
+		s.unbatch()
 	}
 	top := c.history.MaxStamp()
-	var show []TurnShown
+	var show []showing
 	var gaps, repaired int
 	merged := false
 	keep := s.order[:0]
-	wait := func(w *waitingTurn, until time.Duration) {
+	wait := func(w waitingTurn, until time.Duration) {
 		keep = append(keep, w)
 		s.next = earlier(s.next, until)
 	}
 	for i, w := range s.order {
-		if w.s.Stamp() > top { // see History.MaxStamp: it and the rest wait for what fills the step
+		if w.Stamp > top { // see History.MaxStamp: it and the rest wait for what fills the step
 			keep = append(keep, s.order[i:]...)
 			break
 		}
-		id := w.s.ID()
 		expired := now.Boot >= w.until || first
-		late := s.isLate(w.s) && !first
+		late := s.isLate(w.Item) && !first
 		switch {
 		case late && w.repair && merging:
 			s.late++
-			wait(w, s.merging)
+			s.batch = append(s.batch, w)
+			s.next = earlier(s.next, s.merging)
 			continue
 		case late && s.fetched && !expired:
 			if w.repair {
@@ -199,27 +249,28 @@ func (c *Core) showWaiting(now Now, first bool) {
 			wait(w, w.until)
 			continue
 		}
-		state := c.history.Shown(id)
+		state := c.history.Shown(w.ID)
 		switch {
 		case state == turn.Invalid:
-			delete(s.waiting, id) // never shown
+			delete(s.waiting, w.ID) // never shown
 			continue
-		case !expired && (state == turn.Pending || c.parentWaits(w.s)):
+		case !expired && (state == turn.Pending || c.parentWaits(w.ID)):
 			wait(w, w.until)
 			continue
 		case state == turn.Pending:
 			gaps++
 		}
-		delete(s.waiting, id)
-		e := c.turnShown(now, w.s)
-		e.Batch = first
+		delete(s.waiting, w.ID)
+		e := showing{id: w.ID, late: late, batch: first}
 		if late {
-			e.Late, e.Before = true, c.markAfter(id)
-			merged = merged || w.repair && s.merges(now)
-		} else if !s.any || s.last.Less(w.s.Item()) {
-			s.last, s.any = w.s.Item(), true
+			e.batch = s.filling && w.repair && !s.fillTop.Less(w.Item)
+			merged = merged || w.repair && !e.batch && s.merges(now)
+		} else if !s.any || s.last.Less(w.Item) {
+			s.last, s.any = w.Item, true
 		}
-		if w.repair {
+		if e.batch {
+			s.filled++
+		} else if w.repair {
 			repaired++
 		}
 		show = append(show, e)
@@ -227,38 +278,19 @@ func (c *Core) showWaiting(now Now, first bool) {
 	if !merged {
 		repaired = 0
 	}
-	clear(s.order[len(keep):])
-	s.order = keep
+	if s.order = keep; len(keep) == 0 {
+		s.order = nil // it may have been as large as a batch
+	}
+	if first {
+		s.fillTop = s.last
+	}
 	c.show(now, show, first, gaps, repaired)
 }
 
-// show tells the turns, after a line that sums them up where there are many.
-func (c *Core) show(now Now, show []TurnShown, first bool, gaps, merged int) {
-	switch {
-	case first && len(show) > 0:
-		c.event(Notice{At: At(now.Boot), Code: CodeCaughtUp, Count: len(show)})
-	case merged > 0:
-		c.event(Notice{At: At(now.Boot), Code: CodeMerged, Count: merged})
-	}
-	if gaps > 0 {
-		c.event(Notice{At: At(now.Boot), Code: CodeGap, Count: gaps})
-	}
-	for i := range show {
-		if show[i].Late || first {
-			show[i].Follow = len(show) - 1 - i
-		}
-		c.event(show[i])
-	}
-}
-
-// parentWaits tells whether a parent of t is in the record and not shown yet.
-func (c *Core) parentWaits(t *turn.Signed) bool {
-	for _, p := range t.Turn().Parents {
-		if _, ok := c.screen.waiting[p]; ok {
-			return true
-		}
-	}
-	return false
+// parentWaits tells whether a parent of a turn is in the record and not shown yet.
+func (c *Core) parentWaits(id turn.ID) bool {
+	s := c.history.Get(id)
+	return s != nil && slices.ContainsFunc(s.Turn().Parents, func(p turn.ID) bool { return c.screen.waiting[p] })
 }
 
 // turnShown is the turn as an event.

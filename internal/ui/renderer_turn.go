@@ -12,9 +12,13 @@ import (
 // it: as wide as a time, so that no text can look like another's turn.
 const continued = "           "
 
-// next shows a turn that came in: of a batch only the last ones. How many a first
-// catch-up has was told before it; the late ones left out are counted here.
+// next shows a turn that came in: of a batch only the last ones, and none of those of
+// a first catch-up that came after newer ones had been shown. How many a first
+// catch-up has is told beside it; the late ones left out are counted here.
 func (r *Renderer) next(t peer.TurnShown) []string {
+	if t.Late && t.Batch {
+		return nil // the end of the catch-up tells how many there were
+	}
 	if (t.Late || t.Batch) && t.Follow >= maxRecent {
 		if t.Late {
 			r.skipped++

@@ -28,6 +28,12 @@ func (s *Sentences) Saw(ev peer.Event) {
 // Notice gives the sentence for a notice.
 func (s *Sentences) Notice(n peer.Notice) string {
 	d := words.D{"Names": s.words.List(n.Names), "Path": n.Path, "Text": n.Text}
+	if n.Code == peer.CodeCatchingUp {
+		d["Number"] = s.words.Number(n.Count)
+		if n.Total > n.Count {
+			d["Total"] = s.words.Number(n.Total)
+		}
+	}
 	if n.Left > 0 {
 		d["Seconds"] = s.words.T("seconds.left", words.D{"Seconds": s.words.Seconds(n.Left)})
 	}
@@ -57,7 +63,7 @@ func (s *Sentences) Result(r peer.Result) string {
 // fill are empty; the numbers 0 among them, too.
 func (s *Sentences) code(code peer.Code, count int, d words.D) string {
 	all := words.D{
-		"Names": "", "Path": "", "Text": "", "Seconds": "", "Command": "", "Usage": "",
+		"Names": "", "Path": "", "Text": "", "Seconds": "", "Command": "", "Usage": "", "Number": "", "Total": "",
 		"Group":      s.started.Group,
 		"Room":       s.started.Room,
 		"Interfaces": strings.Join(s.started.Interfaces, ", "),

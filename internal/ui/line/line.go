@@ -138,7 +138,7 @@ func (p printer) run(events <-chan peer.Event) (exit int) {
 
 func (p printer) print(ev peer.Event) {
 	lines := p.renderer.Lines(ev)
-	if n, ok := ev.(peer.Notice); ok && n.Code == peer.CodeWaiting && !p.renderer.Verbose() {
+	if n, ok := ev.(peer.Notice); ok && (n.Code == peer.CodeWaiting || n.Code == peer.CodeCatchingUp) && !p.renderer.Verbose() {
 		return // the line over the prompt tells it
 	}
 	for _, line := range lines {

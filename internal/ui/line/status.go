@@ -20,6 +20,7 @@ type status struct {
 	waiting []string         // whose permission is missing, once that takes long
 	asking  bool
 	holding bool
+	fetched peer.Notice // how far the catching up has come; its Count 0: that is over
 }
 
 // pending names a waiting line: by its number or, from the last run, its id.
@@ -44,8 +45,16 @@ func (s *status) saw(ev peer.Event) {
 	case peer.Line:
 		s.line(ev)
 	case peer.Notice:
-		if ev.Code == peer.CodeWaiting {
+		switch ev.Code {
+		case peer.CodeWaiting:
 			s.waiting = ev.Names
+		case peer.CodeCatchingUp:
+			s.fetched = ev
+			if ev.Count == ev.Total {
+				s.fetched = peer.Notice{}
+			}
+		case peer.CodeCaughtUp:
+			s.fetched = peer.Notice{}
 		}
 	case peer.Floor:
 		s.floor(ev)
@@ -90,6 +99,13 @@ func (s *status) String() string {
 		parts = append(parts, s.words.T("status.joining"))
 	case s.holding:
 		parts = append(parts, s.words.T("status.holding"))
+	}
+	if n := s.fetched; n.Count > 0 {
+		total := ""
+		if n.Total > 0 {
+			total = s.words.Number(n.Total)
+		}
+		parts = append(parts, s.words.T("status.catching-up", words.D{"Number": s.words.Number(n.Count), "Total": total}))
 	}
 	if n := len(s.pending); n > 0 {
 		parts = append(parts, s.words.N("status.sending", n))

@@ -91,7 +91,7 @@ func (e *Encoder) object(ev peer.Event) any {
 	case peer.Notice:
 		return noticeObject{
 			head: e.head("notice", ev), Code: string(ev.Code), Text: e.sentences.Notice(ev),
-			Names: list(ev.Names), Count: ev.Count, Path: ev.Path, Detail: ev.Text, LeftNS: int64(ev.Left),
+			Names: list(ev.Names), Count: ev.Count, Total: ev.Total, Path: ev.Path, Detail: ev.Text, LeftNS: int64(ev.Left),
 		}
 	case peer.Error:
 		return errorObject{

@@ -183,6 +183,7 @@ type noticeObject struct {
 	Text   string   `json:"text"`
 	Names  []string `json:"names"`
 	Count  int      `json:"count"`
+	Total  int      `json:"total"`
 	Path   string   `json:"path"`
 	Detail string   `json:"detail"`
 	LeftNS int64    `json:"left_ns"`

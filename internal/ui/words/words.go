@@ -114,6 +114,15 @@ func (w *Words) Date(t time.Time) string {
 	})
 }
 
+// Number writes n with the language's mark between groups of three digits.
+func (w *Words) Number(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + w.T("number.group") + s[i:]
+	}
+	return s
+}
+
 // Seconds writes d as seconds with one decimal, with the language's decimal
 // mark and without the unit.
 func (w *Words) Seconds(d time.Duration) string {
