@@ -72,6 +72,7 @@ type Core struct {
 	delay      delay
 	sync       reconciler
 	progress   progress
+	verified   map[turn.ID]*turn.Signed // by Verify, at last
 	names      names
 	ending     ending
 	doubt      doubt
@@ -96,6 +97,7 @@ func New(cfg Config, now Now) *Core {
 	c := &Core{
 		cfg: cfg, start: now.Boot, clocks: now, history: turn.Restore(cfg.Archive, cfg.Summary, cfg.Turns),
 		fragments: wire.NewReassembler(), verbose: cfg.Verbose,
+		verified: map[turn.ID]*turn.Signed{},
 	}
 	copy(c.key[:], cfg.Private.Public().(ed25519.PublicKey))
 	c.contacts.init()

@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	maxWanted     = 64   // turns asked for at a time
+	maxWanted     = 64   // turns asked for at a time, at first
+	mostWanted    = 128  // and when all come: what one round of a reconciliation can find
 	maxBacklog    = 8192 // ids that wait to be asked for; at the bound the rest is left to reconciliation
 	wantTries     = 12
 	wantTurn      = 3                    // tries in vain after which it waits behind those that were not asked for yet
@@ -87,10 +88,10 @@ func (c *Core) receiveTurns(now Now, from uint64, counter uint32, info member.In
 	}
 	for _, b := range m.Turns {
 		id, err := turn.Claimed(c.cfg.Group, b)
-		if err == nil && (c.history.Has(id) || c.repair.coming[id] || c.repair.maybe[id] || c.delay.has(id) || len(c.repair.incoming) >= maxIncoming) {
+		if err == nil && (c.present(id) || len(c.repair.incoming) >= maxIncoming) {
 			continue // and no signature is checked for it
 		}
-		s, err := turn.Parse(c.cfg.Group, b)
+		s, err := c.parse(id, b)
 		if err != nil {
 			c.counts.BadTurn++
 			continue
@@ -191,7 +192,7 @@ func (c *Core) got(id turn.ID) {
 	if _, ok := r.wants[id]; ok {
 		delete(r.wants, id)
 		r.order = slices.DeleteFunc(r.order, func(o turn.ID) bool { return o == id })
-		r.limit = min(maxWanted, r.limit+1)
+		r.limit = min(mostWanted, r.limit+1)
 		c.progress.got++
 		c.sync.received(c.history, id)
 	}
