@@ -41,7 +41,6 @@ type session struct {
 	idle     int
 	needed   map[turn.ID]bool // asked for and not come yet
 	received int
-	base     uint64 // the highest stamp of the record as it began
 	top      uint64 // the highest that there was to compare
 	reached  uint64 // the highest of what came of the window
 	have     int    // over 0: the other lacks turns
@@ -91,7 +90,8 @@ type reconciler struct {
 	told    map[uint64]told
 	served  []served
 	syncing *syncing
-	every   time.Duration // when a session begins though nothing differs
+	every   time.Duration // when a session was begun though nothing differs
+	chosen  uint64        // with whom one is, once its heartbeat has told how far its record goes; 0: with nobody
 	gotAny  int
 }
 
@@ -204,8 +204,14 @@ func (c *Core) nextSession(now Now) {
 	}
 	if len(candidates) > 0 {
 		with := candidates[c.cfg.Rand.IntN(len(candidates))]
-		c.begin(now, with, max(c.history.MaxStamp(), min(r.told[with].settled, turn.MaxStamp)))
+		c.begin(now, with, c.newest(with))
 	}
+}
+
+// newest is the highest stamp that a comparison begins at: of this record or, for a
+// newcomer to begin there too, of what the other has settled.
+func (c *Core) newest(with uint64) uint64 {
+	return max(c.history.MaxStamp(), min(c.sync.told[with].settled, turn.MaxStamp))
 }
 
 // sameHeads tells whether a member's newest heartbeat proves that it has this
@@ -221,7 +227,7 @@ func (c *Core) sameHeads(inc uint64) bool {
 func (c *Core) begin(now Now, with uint64, newest uint64) {
 	r := &c.sync
 	r.number++
-	s := &session{with: with, number: r.number, to: everyStampEnd, base: c.history.MaxStamp(), top: newest, needed: map[turn.ID]bool{}}
+	s := &session{with: with, number: r.number, to: everyStampEnd, top: newest, needed: map[turn.ID]bool{}}
 	if newest > firstWindow {
 		s.from = newest - firstWindow
 	}
@@ -447,11 +453,12 @@ func (c *Core) tickSync(now Now) {
 		return
 	}
 	if c.cfg.ReconcileEvery > 0 && !c.history.Partial() && now.Boot-r.every >= c.cfg.ReconcileEvery {
-		r.every = now.Boot
-		if to := c.someone(0); to != 0 {
-			c.begin(now, to, c.history.MaxStamp())
-			return
-		}
+		r.every, r.chosen = now.Boot, c.someone(0)
+	}
+	if _, told := r.told[r.chosen]; told && r.chosen != 0 {
+		c.begin(now, r.chosen, c.newest(r.chosen))
+		r.chosen = 0
+		return
 	}
 	c.nextSession(now)
 }

@@ -89,6 +89,7 @@ func (s *screen) parts(now Now, before, after floor.View) {
 // restored tells what the disk had.
 func (s *screen) restored(c *Core, now Now) {
 	s.catching, s.until = true, now.Boot+catchUpLimit
+	c.progress.base = c.history.MaxStamp()
 	// What is out of reach was not shown, and nothing is late because of it.
 	if n := c.history.Index(turn.Item{Stamp: c.history.MaxStamp() + 1}); n > 0 {
 		s.last, s.any = c.history.At(n-1), true
@@ -144,6 +145,9 @@ func (s *screen) isLate(it turn.Item) bool { return s.any && it.Less(s.last) }
 
 // caughtUp ends the first catch-up.
 func (s *screen) caughtUp(c *Core, now Now) {
+	if s.catching || s.filling {
+		c.progress.told = c.progress.told && s.arrival // this tells the end
+	}
 	switch {
 	case s.catching:
 		s.catching = false

@@ -236,6 +236,37 @@ func TestDroppedIsTold(t *testing.T) {
 	}
 }
 
+// What comes of a first catch-up after its newest turns is not printed: its end is told.
+func TestRestOfACatchUpIsNotPrinted(t *testing.T) {
+	r := renderer(uitest.Clock, time.UTC)
+	ev := said(uitest.Wall(0), "old")
+	ev.Late, ev.Batch = true, true
+	if got := r.Lines(ev); len(got) != 0 {
+		t.Errorf("printed: %q", got)
+	}
+}
+
+// How far a catch-up is.
+func TestCatchingUp(t *testing.T) {
+	for _, c := range []struct {
+		lang         string
+		count, total int
+		want         string
+	}{
+		{words.English, 12_000, 100_000, "* Catching up: 12,000 of about 100,000 turns."},
+		{words.English, 1_234_567, 0, "* Catching up: 1,234,567 turns."},
+		{words.English, 5000, 5000, "* Catching up: 5,000 turns."},
+		{words.Portuguese, 12_000, 100_000, "* Pondo a conversa em dia: 12.000 de cerca de 100.000 falas."},
+		{words.Portuguese, 1000, 0, "* Pondo a conversa em dia: 1.000 falas."},
+	} {
+		r := ui.NewRenderer(ui.Look{Words: words.For(c.lang), Zone: time.UTC, Clock: uitest.Clock})
+		got := r.Lines(peer.Notice{Code: peer.CodeCatchingUp, Count: c.count, Total: c.total})
+		if len(got) != 1 || got[0] != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+}
+
 // Of many late turns the last 20 are shown, after the number of the others; of
 // a first catch-up the last 20.
 func TestBatchesAreCutShort(t *testing.T) {
