@@ -65,7 +65,7 @@ func TestCatchUpIsShownInParts(t *testing.T) {
 		t.Errorf("%d turns are shown", next)
 	}
 	for when, n := range at {
-		if n > showAtOnce {
+		if n > 256 {
 			t.Errorf("at %v %d turns are shown", when, n)
 		}
 	}
