@@ -63,7 +63,9 @@ func openRoom() turn.GroupID {
 // fill gives a member that has not started yet a record.
 func (l *lab) fill(name string, ts []*turn.Signed) {
 	l.t.Helper()
-	s, _, err := store.Open(store.Options{Dir: l.data(name), Name: name, Group: openRoom()})
+	s, _, err := store.Open(store.Options{
+		Dir: l.data(name), Name: name, Group: openRoom(), Checkpoint: filepath.Join(l.data(name), "checkpoint.db"),
+	})
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -71,6 +73,9 @@ func (l *lab) fill(name string, ts []*turn.Signed) {
 		l.t.Fatal(r.Replicas)
 	}
 	if err := s.SyncAll(); err != nil {
+		l.t.Fatal(err)
+	}
+	if _, err := s.Advance(l.t.Context(), nil); err != nil {
 		l.t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
@@ -165,6 +170,9 @@ func TestE2ENewcomerOnLoopback(t *testing.T) {
 	ana, bia := l.start(host, "ana"), l.start(host, "bia")
 	l.wait(talkTime, "the two have read their record", func() bool { return ana.ready != nil && bia.ready != nil })
 	l.meet(ana, bia)
+	for _, p := range []*process{ana, bia} {
+		p.answer("/sync") // it waits for the comparison after the start
+	}
 	talks := []*talk{
 		ana.talk(1, 50*time.Millisecond, endless(ana.name)),
 		bia.talk(1, 50*time.Millisecond, endless(bia.name)),

@@ -242,12 +242,18 @@ func BenchmarkGet(b *testing.B) {
 	if err := s.Items(b.Context(), func(it turn.Item) bool { all = append(all, it.ID); return true }); err != nil {
 		b.Fatal(err)
 	}
-	rnd := rand.New(rand.NewPCG(3, 3))
-	for b.Loop() {
-		id := all[rnd.IntN(len(all))]
-		if ts, err := s.Get([]turn.ID{id}); err != nil || ts[0] == nil {
-			b.Fatal(err)
-		}
+	rnd, next := rand.New(rand.NewPCG(3, 3)), 0
+	for what, choose := range map[string]func() int{
+		"random": func() int { return rnd.IntN(len(all)) },
+		"along":  func() int { next++; return next % len(all) },
+	} {
+		b.Run(what, func(b *testing.B) {
+			for b.Loop() {
+				if ts, err := s.Get([]turn.ID{all[choose()]}); err != nil || ts[0] == nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 

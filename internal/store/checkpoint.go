@@ -86,6 +86,8 @@ type checkpoint struct {
 	// getTurn its statement.
 	getter  *sql.DB
 	getTurn *sql.Stmt
+	getNext *sql.Stmt // those that follow a place in the order
+	ahead   ahead
 
 	frozen bool // see freeze
 
@@ -182,7 +184,10 @@ func openCheckpoint(path string, g turn.GroupID, verify func(turn.GroupID, []byt
 	if err := c.load(); err != nil {
 		return c, damaged(err)
 	}
-	c.getTurn, err = c.getter.Prepare("SELECT " + rowColumns + " FROM turns WHERE short = ? AND id = ?")
+	if c.getTurn, err = c.getter.Prepare("SELECT " + rowColumns + " FROM turns WHERE short = ? AND id = ?"); err != nil {
+		return c, damaged(err)
+	}
+	c.getNext, err = c.getter.Prepare(fmt.Sprintf("SELECT %s FROM turns WHERE (stamp, id) > (?, ?) ORDER BY stamp, id LIMIT %d", rowColumns, aheadMost))
 	return c, damaged(err)
 }
 
@@ -330,8 +335,10 @@ func (c *checkpoint) now() state {
 // close closes the file. What was advanced is durable already.
 func (c *checkpoint) close() error {
 	var errs []error
-	if c.getTurn != nil {
-		errs = append(errs, c.getTurn.Close())
+	for _, stmt := range []*sql.Stmt{c.getTurn, c.getNext} {
+		if stmt != nil {
+			errs = append(errs, stmt.Close())
+		}
 	}
 	for _, db := range []*sql.DB{c.getter, c.reader} {
 		if db != nil && db != c.db {

@@ -128,11 +128,16 @@ func (c *checkpoint) items(ctx context.Context, from asker, yield func(turn.Item
 }
 
 // query gives the turns of a query for rowColumns, in its order.
-func (c *checkpoint) query(ctx context.Context, query string, args ...any) (ts []*turn.Signed, err error) {
+func (c *checkpoint) query(ctx context.Context, query string, args ...any) ([]*turn.Signed, error) {
 	rows, err := c.reader.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, c.failed(err)
 	}
+	return c.turnsOf(rows)
+}
+
+// turnsOf gives the turns of rows, which it closes.
+func (c *checkpoint) turnsOf(rows *sql.Rows) (ts []*turn.Signed, err error) {
 	defer rows.Close()
 	for rows.Next() {
 		var r row

@@ -279,7 +279,7 @@ func (s *Store) Get(ids []turn.ID) ([]*turn.Signed, error) {
 func (c *checkpoint) fill(ts []*turn.Signed, ids []turn.ID) (err error) {
 	for i, id := range ids {
 		if ts[i] == nil {
-			if ts[i], err = c.get(id); err != nil {
+			if ts[i], err = c.getAlong(id); err != nil {
 				return err
 			}
 		}
