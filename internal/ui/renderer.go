@@ -36,18 +36,20 @@ type Look struct {
 // it told before, so it must get all events of one chat, in order, from one
 // goroutine.
 type Renderer struct {
-	look      Look
-	words     *words.Words
-	sentences *Sentences
-	day       string // the date under which turns are shown now
-	verbose   bool
-	asked     map[string]bool // scopes of reconciled that /sync asked for
-	openTold  bool            // the open room has been told
-	keptTold  bool            // that lines stay in unsent.log has been told
-	requested uint64          // floor: ts of the request told last
-	holding   bool            // /hold is in force
-	skipped   int             // late turns left out of the batch that is coming in
-	view      []string        // names in the view shown last
+	look         Look
+	words        *words.Words
+	sentences    *Sentences
+	day          string // the date under which turns are shown now
+	verbose      bool
+	asked        map[string]bool // scopes of reconciled that /sync asked for
+	local        []string        // what it said of the replicas, if it waits for what it says of the members
+	replicaCount int             // that these lines are about
+	openTold     bool            // the open room has been told
+	keptTold     bool            // that lines stay in unsent.log has been told
+	requested    uint64          // floor: ts of the request told last
+	holding      bool            // /hold is in force
+	skipped      int             // late turns left out of the batch that is coming in
+	view         []string        // names in the view shown last
 }
 
 // NewRenderer makes a renderer for one chat.

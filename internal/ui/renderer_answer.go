@@ -135,9 +135,30 @@ func (r *Renderer) reconciled(ev peer.Reconciled) []string {
 	asked := r.asked[ev.Scope]
 	delete(r.asked, ev.Scope)
 	if ev.Scope == "local" {
-		return r.replicas(ev, asked || r.verbose)
+		lines := r.replicas(ev, asked || r.verbose)
+		if asked && len(lines) == 1 && ev.Consistent {
+			r.local, lines = lines, nil // one line tells all, if the members have the same too
+			r.replicaCount = len(ev.Replicas)
+		}
+		return lines
 	}
-	return r.members(ev, asked || r.verbose)
+	local := r.local
+	r.local = nil
+	if local != nil && ev.Consistent && len(ev.Members) > 0 && received(ev) == 0 {
+		return []string{r.say("sync.all", words.D{
+			"Replicas": r.words.N("sync.all-replicas", r.replicaCount), "Members": r.words.N("sync.all-members", len(ev.Members)),
+			"Turns": r.words.N("count.turns", ev.Turns), "Fingerprint": Fingerprint(ev.Fingerprint),
+		})}
+	}
+	return append(local, r.members(ev, asked || r.verbose)...)
+}
+
+// received is how many turns came in during a comparison.
+func received(ev peer.Reconciled) (n int) {
+	for _, m := range ev.Members {
+		n += m.Received
+	}
+	return n
 }
 
 func (r *Renderer) replicas(ev peer.Reconciled, always bool) []string {

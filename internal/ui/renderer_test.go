@@ -146,12 +146,18 @@ func TestSyncIsToldWhenAsked(t *testing.T) {
 	if got := r.Lines(same); len(got) != 0 {
 		t.Errorf("not asked for: %q", got)
 	}
+	group := peer.Reconciled{Scope: "group", Consistent: true, Turns: 1204, Members: []peer.MemberReport{{Name: "bia", InSync: true}, {Name: "caio", InSync: true}}}
 	r.Lines(ui.Asked{Command: "sync"})
-	if got := r.Lines(same); len(got) != 1 {
+	if got := append(r.Lines(same), r.Lines(group)...); len(got) != 1 || !strings.Contains(got[0], "2 replicas identical; 2 of 2 other members identical; 1,204 turns") {
 		t.Errorf("asked for: %q", got)
 	}
-	if got := r.Lines(same); len(got) != 0 {
+	if got := append(r.Lines(same), r.Lines(group)...); len(got) != 0 {
 		t.Errorf("told again: %q", got)
+	}
+	group.Members[1].Received = 3
+	r.Lines(ui.Asked{Command: "sync"})
+	if got := append(r.Lines(same), r.Lines(group)...); len(got) != 3 || !strings.Contains(got[0], "2 replicas") || !strings.Contains(got[1], "3 turns") {
+		t.Errorf("something came in: %q", got)
 	}
 }
 

@@ -200,6 +200,8 @@ func answers() []Named {
 	group := func(ok bool, ms ...peer.MemberReport) peer.Reconciled {
 		return peer.Reconciled{At: At(20), Scope: "group", Consistent: ok, Turns: 120, Fingerprint: print, Members: ms}
 	}
+	many := group(true, peer.MemberReport{Name: "Rafael", InSync: true}, peer.MemberReport{Name: "Brenda#3f9a", InSync: true})
+	many.Turns = 1204
 	ok := func(command string) peer.Result { return peer.Result{At: At(30), N: 2, Command: command, OK: true} }
 	peers, history, cancel := ok("peers"), ok("history"), ok("cancel")
 	peers.Peers = []peer.PeerInfo{
@@ -237,6 +239,9 @@ func answers() []Named {
 		{"asked to sync", ui.Asked{At: At(19), Command: "sync"}},
 		{"replicas same, asked", local(true, same)},
 		{"no members, asked", group(true)},
+		{"asked to sync again", ui.Asked{At: At(19), Command: "sync"}},
+		{"replicas same, asked again", local(true, same, same, same)},
+		{"members same, asked", many},
 		{"delivered", peer.Delivered{At: At(25), ID: ID(7), To: 1, Of: 2}},
 		{"delivered to one", peer.Delivered{At: At(25), ID: ID(7), To: 1, Of: 1}},
 		{"peers", peers},

@@ -68,10 +68,13 @@ func (w *Words) T(key Key, data ...D) string {
 }
 
 // N is T for a sentence that speaks of count things: it takes the plural form
-// of the language, and count fills the placeholder Count.
+// of the language, and count fills the placeholder Count, as Number writes it.
 func (w *Words) N(key Key, count int, data ...D) string {
 	d := merge(data)
-	d["Count"] = count
+	d["Count"] = count // a number, so that a sentence can ask whether there are any
+	if count >= 1000 {
+		d["Count"] = w.Number(count)
+	}
 	return w.localize(key, &i18n.LocalizeConfig{MessageID: string(key), TemplateData: d, PluralCount: count})
 }
 

@@ -291,7 +291,7 @@ func TestPlurals(t *testing.T) {
 	}{
 		{words.English, 0, "0 turns"}, {words.English, 1, "1 turn"}, {words.English, 2, "2 turns"},
 		{words.Portuguese, 0, "0 fala"}, {words.Portuguese, 1, "1 fala"}, {words.Portuguese, 2, "2 falas"},
-		{words.Portuguese, 1000000, "1000000 falas"},
+		{words.Portuguese, 1000000, "1.000.000 falas"},
 	} {
 		if got := words.For(c.lang).N("count.turns", c.n); got != c.want {
 			t.Errorf("%s, %d: %q, want %q", c.lang, c.n, got, c.want)
