@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/papo-chat/papo/internal/peer"
@@ -30,13 +31,14 @@ func (n *Node) archive(id turn.ID) *turn.Signed {
 	return ts[0]
 }
 
-// sources says how many turns came from where.
+// sources says how many turns came from where. What the start put into the checkpoint
+// the replicas had.
 func sources(r *store.Restored) []peer.Source {
 	var out []peer.Source
-	if n := r.Summary.Count; n > 0 {
+	if n := r.Summary.Count - r.Checkpoint.Filled; n > 0 {
 		out = append(out, peer.Source{Name: "checkpoint", Turns: n})
 	}
-	if n := len(r.New); n > 0 {
+	if n := len(r.New) + r.Checkpoint.Filled; n > 0 {
 		out = append(out, peer.Source{Name: "replicas", Turns: n})
 	}
 	return out
@@ -49,9 +51,16 @@ func checkpointEvent(at peer.At, s store.CheckpointState) peer.Event {
 	case s.Aside != "":
 		return peer.Notice{At: at, Code: peer.CodeCheckpointAside, Path: s.Aside}
 	case s.Problem != nil:
-		return peer.Error{At: at, Code: peer.CodeCheckpointLost, Path: s.Path, Text: s.Problem.Error()}
+		return peer.Error{At: at, Code: peer.CodeCheckpointLost, Path: s.Path, Text: checkpointReason(s.Path, s.Problem)}
 	}
 	return nil
+}
+
+// checkpointReason is an error of the checkpoint in one line, which need not begin with
+// the path: the sentence has it.
+func checkpointReason(path string, err error) string {
+	text := strings.TrimPrefix(strings.TrimPrefix(err.Error(), path+": "), path+" ")
+	return strings.ReplaceAll(text, "\n", "; ")
 }
 
 // advance makes the checkpoint cover what was appended, beside the loop.
@@ -72,15 +81,16 @@ func (n *Node) advance() {
 // advanceEarly is advance where much has come since the last time. One that failed
 // is tried again when its time comes.
 func (n *Node) advanceEarly() {
-	if n.cfg.CheckpointEvery > 0 && n.checkpointFault == "" && n.cfg.Store.Behind() > behindMost {
+	if n.cfg.CheckpointEvery > 0 && !n.checkpointLost && n.cfg.Store.Behind() > behindMost {
 		n.advance()
 	}
 }
 
 func (n *Node) advanced(now peer.Now, a store.Advanced, took time.Duration, err error) {
 	n.advancing = false
+	n.tellAside(now, a.Aside)
 	if err == nil {
-		n.checkpointFault = ""
+		n.checkpointLost = false
 		if a.New > 0 {
 			n.core.Tell(now, peer.Checkpoint{At: peer.At(now.Boot), Path: a.Path, Turns: a.Turns, New: a.New, Took: took})
 		}
@@ -92,21 +102,27 @@ func (n *Node) advanced(now peer.Now, a store.Advanced, took time.Duration, err 
 	n.checkpointFails(now, a.Path, err)
 }
 
-// checkpointFails tells that the checkpoint cannot be used, once for each reason.
+// checkpointFails tells that the checkpoint cannot be used, once until it can be again:
+// each try may fail in a way of its own.
 func (n *Node) checkpointFails(now peer.Now, path string, err error) {
-	if text := err.Error(); text != n.checkpointFault {
-		n.checkpointFault = text
-		n.core.Tell(now, peer.Error{At: peer.At(now.Boot), Code: peer.CodeCheckpointLost, Path: path, Text: text})
+	if !n.checkpointLost {
+		n.checkpointLost = true
+		n.core.Tell(now, peer.Error{At: peer.At(now.Boot), Code: peer.CodeCheckpointLost, Path: path, Text: checkpointReason(path, err)})
 	}
 }
 
 // tellCheckpoint tells what a comparison found of the checkpoint.
 func (n *Node) tellCheckpoint(now peer.Now, r store.CheckpointReport) {
-	switch {
-	case r.Repaired:
-		n.core.Tell(now, peer.Notice{At: peer.At(now.Boot), Code: peer.CodeCheckpointAside, Path: r.Aside})
-	case r.Err != nil:
+	n.tellAside(now, r.Aside)
+	if r.Err != nil && !r.Repaired {
 		n.checkpointFails(now, r.Path, r.Err)
+	}
+}
+
+// tellAside tells that a checkpoint was put aside, and where; empty: none was.
+func (n *Node) tellAside(now peer.Now, aside string) {
+	if aside != "" {
+		n.core.Tell(now, peer.Notice{At: peer.At(now.Boot), Code: peer.CodeCheckpointAside, Path: aside})
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,7 +14,9 @@ import (
 
 	"github.com/papo-chat/papo/internal/peer"
 	"github.com/papo-chat/papo/internal/seal"
+	"github.com/papo-chat/papo/internal/store"
 	"github.com/papo-chat/papo/internal/transport/memnet"
+	"github.com/papo-chat/papo/internal/turn"
 	"github.com/papo-chat/papo/internal/ui"
 )
 
@@ -172,6 +175,88 @@ func TestSpoiltCheckpointIsMadeAnew(t *testing.T) {
 			p.leave()
 		})
 	}
+}
+
+// What the start puts into a checkpoint comes from the replicas, also where it then
+// takes all from the checkpoint.
+func TestSourcesOfAFilledCheckpoint(t *testing.T) {
+	ts := make([]*turn.Signed, 3)
+	for _, c := range []struct {
+		count, filled, fresh int
+		want                 []peer.Source
+	}{
+		{0, 0, 0, nil},
+		{7, 0, 3, []peer.Source{{Name: "checkpoint", Turns: 7}, {Name: "replicas", Turns: 3}}},
+		{7, 7, 0, []peer.Source{{Name: "replicas", Turns: 7}}},
+		{7, 5, 0, []peer.Source{{Name: "checkpoint", Turns: 2}, {Name: "replicas", Turns: 5}}},
+	} {
+		r := &store.Restored{Summary: turn.Summary{Count: c.count}, New: ts[:c.fresh], Checkpoint: store.CheckpointState{Filled: c.filled}}
+		if got := sources(r); !slices.Equal(got, c.want) {
+			t.Errorf("%d in the checkpoint, %d of them put in, and %d others: %v, want %v", c.count, c.filled, c.fresh, got, c.want)
+		}
+	}
+}
+
+// A checkpoint that cannot be used is told once, in one line, however often and in
+// however many ways it is tried; when it can be used again, nothing is told to be put
+// aside that was not there.
+func TestLostCheckpointIsToldOnce(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "checkpoint.db")
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	p := startEvery(t, "ana", dir, seal.OpenRoom("224.1.1.1:5007", "papo"), overMemnet(t, memnet.Faults{})("ana"), 20*time.Millisecond, 10*time.Millisecond)
+	p.says("before")
+	for n := 1; n <= 5; n++ { // each compares, and fails in another way than an advance
+		p.node.Do(n, ui.Command{Name: "sync"})
+		p.until("the answer to sync", 0, func(e peer.Event) bool { r, ok := e.(peer.Result); return ok && r.N == n })
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	p.node.Do(6, ui.Command{Name: "sync"})
+	p.until("the answer to sync", 0, func(e peer.Event) bool { r, ok := e.(peer.Result); return ok && r.N == 6 })
+	p.says("after")
+	p.until("a checkpoint", 0, func(e peer.Event) bool { c, ok := e.(peer.Checkpoint); return ok && c.Turns == 2 })
+	p.leave()
+	told := 0
+	p.until("the end", 0, func(e peer.Event) bool {
+		switch e := e.(type) {
+		case peer.Error:
+			if told++; e.Code != peer.CodeCheckpointLost || e.Path != path || strings.HasPrefix(e.Text, path) || strings.Contains(e.Text, "\n") {
+				t.Errorf("%+v", e)
+			}
+		case peer.Notice:
+			if e.Code == peer.CodeCheckpointAside {
+				t.Errorf("%+v", e)
+			}
+		}
+		_, ok := e.(peer.Exit)
+		return ok
+	})
+	if told != 1 {
+		t.Errorf("told %d times", told)
+	}
+}
+
+// A damaged checkpoint that an advance makes anew is told, too, and where it is kept.
+func TestRemadeByAnAdvance(t *testing.T) {
+	dir := t.TempDir()
+	p := startEvery(t, "ana", dir, seal.OpenRoom("224.1.1.1:5007", "papo"), overMemnet(t, memnet.Faults{})("ana"), time.Hour, 10*time.Millisecond)
+	p.says("before")
+	p.until("the checkpoint", 0, func(e peer.Event) bool { c, ok := e.(peer.Checkpoint); return ok && c.New == 1 })
+	execute(t, dir, "UPDATE turns SET crc = crc + 1")
+	id := turn.ID{}
+	p.until("the turn", 0, func(e peer.Event) bool { s, ok := e.(peer.TurnShown); id = s.ID; return ok })
+	if p.node.archive(id) != nil {
+		t.Fatal("a damaged turn is given")
+	}
+	p.until("the notice", 0, func(e peer.Event) bool {
+		n, ok := e.(peer.Notice)
+		return ok && n.Code == peer.CodeCheckpointAside && n.Path == filepath.Join(dir, "checkpoint.db.damaged")
+	})
+	p.leave()
 }
 
 // A checkpoint that another program locks is told once, and not as replicas that

@@ -95,11 +95,11 @@ type Node struct {
 	next     func(peer.Now) // what waits for its end: a /sync; nil: nothing
 	rested   time.Duration  // when the next is due at the earliest
 
-	advancing       bool   // the checkpoint is being advanced
-	checkpointFault string // what was told of its last failure; empty: it did not fail
-	partial         bool   // the core has not got the places of all turns yet
-	loading         bool   // they are being read
-	lookups         chan lookup
+	advancing      bool // the checkpoint is being advanced
+	checkpointLost bool // it was told that it cannot be used
+	partial        bool // the core has not got the places of all turns yet
+	loading        bool // they are being read
+	lookups        chan lookup
 
 	beside  context.Context          // of what goes on beside the loop
 	stop    context.CancelFunc       // ends that, when the loop ends
@@ -128,6 +128,7 @@ func New(cfg Config) *Node {
 		archive = n.archive
 	}
 	n.partial = cfg.Restored.Summary.Count > 0
+	n.checkpointLost = cfg.Restored.Checkpoint.Problem != nil && cfg.Restored.Checkpoint.Aside == "" // damageNotices tells
 	n.core = peer.New(peer.Config{
 		Name: cfg.Name, Private: cfg.Private, Group: turn.GroupID(cfg.Key.GroupID()), Address: cfg.Address, Room: cfg.Room,
 		Interfaces: cfg.Transport.Interfaces(), Open: cfg.Key.Open(), ReconcileEvery: cfg.ReconcileEvery,
