@@ -279,8 +279,12 @@ func (s *Store) repairCheckpoint(ctx context.Context, rep *Report, every time.Du
 		_ = s.noticed(c, state.Err)
 	case spoiled != nil:
 		state.Err = spoiled
-	case !c.proof.within(every):
-		state.Err = s.noticed(c, c.check(ctx))
+	default:
+		err := c.there()
+		if err == nil && !c.proof.within(every) {
+			err = c.check(ctx)
+		}
+		state.Err = s.noticed(c, err)
 	}
 	if !errors.Is(state.Err, ErrCheckpoint) && !errors.Is(state.Err, ErrNoCheckpoint) {
 		return

@@ -89,6 +89,8 @@ type checkpoint struct {
 	getNext *sql.Stmt // those that follow a place in the order
 	ahead   ahead
 
+	file os.FileInfo // which file it is; nil: it is in memory, or read only
+
 	frozen bool // see freeze
 
 	base *checkpoint // if not nil, has parents of what is here
@@ -184,11 +186,29 @@ func openCheckpoint(path string, g turn.GroupID, verify func(turn.GroupID, []byt
 	if err := c.load(); err != nil {
 		return c, damaged(err)
 	}
+	if path != "" && write {
+		if c.file, err = os.Stat(path); err != nil {
+			return c, err
+		}
+	}
 	if c.getTurn, err = c.getter.Prepare("SELECT " + rowColumns + " FROM turns WHERE short = ? AND id = ?"); err != nil {
 		return c, damaged(err)
 	}
 	c.getNext, err = c.getter.Prepare(fmt.Sprintf("SELECT %s FROM turns WHERE (stamp, id) > (?, ?) ORDER BY stamp, id LIMIT %d", rowColumns, aheadMost))
 	return c, damaged(err)
+}
+
+// there is an error if the file was removed, or another is in its place: what is put
+// in now is gone when the file is closed.
+func (c *checkpoint) there() error {
+	info, err := os.Stat(c.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return c.failed(fmt.Errorf("%w: the file was removed", ErrCheckpoint))
+	case err == nil && !os.SameFile(info, c.file):
+		return c.failed(fmt.Errorf("%w: another file is in its place", ErrCheckpoint))
+	}
+	return nil
 }
 
 // freeze has all that is read of a checkpoint that is open for reading be of one

@@ -190,9 +190,14 @@ func (s *Store) exchange(old *checkpoint, a *Advanced) (c *checkpoint, err error
 	}
 	path := s.o.Checkpoint
 	if exists(path) {
-		if a.Aside, err = s.putCheckpointAside(damagedSuffix); err != nil {
-			return nil, err
-		}
+		a.Aside, err = s.putCheckpointAside(damagedSuffix)
+	} else {
+		// Of one that was removed SQLite would take the write-ahead log for the new one's.
+		err = removeCheckpoint(path)
+		_ = os.Remove(path + spoiledSuffix)
+	}
+	if err != nil {
+		return nil, err
 	}
 	if err := os.Rename(path+newSuffix, path); err != nil {
 		return nil, err

@@ -29,7 +29,9 @@ func (s *Store) findCheckpoint(state *CheckpointState) error {
 	state.Path = path
 	_, err := os.Stat(path)
 	state.Created = errors.Is(err, fs.ErrNotExist)
-	if _, err := os.Lstat(path + spoiledSuffix); err == nil && !state.Created {
+	if state.Created {
+		_ = os.Remove(path + spoiledSuffix) // it spoke of one that somebody removed
+	} else if exists(path + spoiledSuffix) {
 		s.newCheckpoint(state, damagedSuffix, fmt.Errorf("%s: %w: a part of it could not be read when it was used last", path, ErrCheckpoint))
 		return nil
 	}
@@ -152,8 +154,12 @@ func (s *Store) Advance(ctx context.Context, peers []Peer) (Advanced, error) {
 		return a, err
 	}
 	defer s.advancing.leave()
+	c := s.theCheckpoint()
+	if c != nil {
+		_ = s.noticed(c, c.there()) // it is made anew
+	}
 	s.mu.Lock()
-	remake := s.checkpoint == nil || s.spoiled != nil
+	remake := c == nil || s.spoiled != nil
 	s.mu.Unlock()
 	if remake {
 		if !s.remakes.due() {
