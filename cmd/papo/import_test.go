@@ -127,11 +127,11 @@ func TestImportOnFailingDisks(t *testing.T) {
 				t.Errorf("told %q", errs)
 			}
 			if c.kept != nil {
-				found, _, err := store.Read(d.PowerCut(rand.New(rand.NewPCG(1, 1))), "d", nil)
+				found, err := store.Look(store.Options{FS: d.PowerCut(rand.New(rand.NewPCG(1, 1))), Dir: "d"})
 				if err != nil {
 					t.Fatal(err)
 				}
-				for i, r := range found.Replicas {
+				for i, r := range found.Restored.Replicas {
 					if r.Turns != c.kept[i] {
 						t.Errorf("replica %d has %d turns, want %d", i, r.Turns, c.kept[i])
 					}
@@ -141,8 +141,12 @@ func TestImportOnFailingDisks(t *testing.T) {
 			if code, out, errs := imported(t, d, turns, nil); code != exitOK || !strings.Contains(out, "in 3 replicas now") || errs != "" {
 				t.Errorf("again: exit %d, %q, %q", code, out, errs)
 			}
-			if found, _, err := store.Read(d, "d", nil); err != nil || len(found.Turns) != 600 || !found.Replicas[1].Consistent() {
-				t.Errorf("in the end: %v, %+v", err, found.Replicas)
+			found, err := store.Look(store.Options{FS: d, Dir: "d"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r := found.Restored; len(r.New) != 600 || !r.Replicas[1].Consistent() {
+				t.Errorf("in the end: %+v", r.Replicas)
 			}
 		})
 	}

@@ -296,7 +296,7 @@ func (s *Store) repairCheckpoint(ctx context.Context, rep *Report, every time.Du
 
 // Check compares the logs of a data directory without its lock, also while a
 // chat writes them: read-only, and with the checkpoint if Options names one.
-// Which group's and whose they are, the logs say (see Read), or the checkpoint if
+// Which group's and whose they are, the logs say (see Look), or the checkpoint if
 // none is left; logs of others are not looked at. Signatures are verified, but of
 // turns that the checkpoint has. Options.Dir must be set, and ReplicaDirs and
 // Replicas as for Open; a replica that is not there is told as missing. The error

@@ -260,10 +260,13 @@ func TestClosed(t *testing.T) {
 	}
 }
 
-func TestRead(t *testing.T) {
+func TestLook(t *testing.T) {
 	ts := chain(t, group, 5)
 	d := storetest.New()
-	if _, _, err := store.Read(d, dir, nil); !errors.Is(err, store.ErrNoRecord) {
+	look := func(dirs ...string) (*store.View, error) {
+		return store.Look(store.Options{FS: d, Dir: dir, ReplicaDirs: dirs})
+	}
+	if _, err := look(); !errors.Is(err, store.ErrNoRecord) {
 		t.Errorf("nothing there: %v", err)
 	}
 	s, _ := open(t, options(d))
@@ -273,11 +276,11 @@ func TestRead(t *testing.T) {
 
 	// The lock is held, and a line is in writing.
 	d.Put(replica(1), whole[:len(whole)-20])
-	r, info, err := store.Read(d, dir, nil)
-	if err != nil || info.Group != group || !slices.Equal(ids(r.Turns), ids(ts)) || len(r.Replicas) != 3 {
-		t.Fatalf("%+v %+v %v", r, info, err)
+	v, err := look()
+	if err != nil || v.Group != group || !slices.Equal(ids(v.Restored.New), ids(ts)) || len(v.Restored.Replicas) != 3 {
+		t.Fatalf("%+v %v", v, err)
 	}
-	if st := r.Replicas[1]; len(st.Damaged) != 0 || !st.Torn || st.Aside != "" {
+	if st := v.Restored.Replicas[1]; len(st.Damaged) != 0 || !st.Torn || st.Aside != "" {
 		t.Errorf("%+v", st)
 	}
 	if now, _ := d.Get(replica(1)); len(now) != len(whole)-20 || !slices.Equal(before, d.Files()) {
@@ -288,13 +291,13 @@ func TestRead(t *testing.T) {
 	d.Delete(replica(0))
 	d.Delete(replica(2))
 	d.Put(replica(1), bytes.Replace(whole, []byte("0102"), []byte("0103"), 1))
-	r, info, err = store.Read(d, dir, nil)
-	if err != nil || info.Group != group || !slices.Equal(ids(r.Turns), ids(ts)) {
-		t.Errorf("wrong group in the header: %+v %v %v", r, info, err)
+	v, err = look()
+	if err != nil || v.Group != group || !slices.Equal(ids(v.Restored.New), ids(ts)) {
+		t.Errorf("wrong group in the header: %+v %v", v, err)
 	}
 	d.Delete(dir + "/unsent.log")
 	d.Put(replica(1), whole[10:])
-	if _, _, err = store.Read(d, dir, nil); !errors.Is(err, store.ErrNoRecord) {
+	if _, err = look(); !errors.Is(err, store.ErrNoRecord) {
 		t.Errorf("no header at all: %v", err)
 	}
 
@@ -304,11 +307,11 @@ func TestRead(t *testing.T) {
 	other, _ := otherLog(t)
 	d.Put("/b/replica_bia_0.log", other)
 	d.Put("/b/replica_bia_0.log.torn", other)
-	r, info, err = store.Read(d, dir, []string{"/b/"})
-	if err != nil || info.Group != group || len(r.Turns) != 5 || len(r.Replicas) != 3 {
-		t.Fatalf("%+v %v %v", r, info, err)
+	v, err = look("/b/")
+	if err != nil || v.Group != group || len(v.Restored.New) != 5 || len(v.Restored.Replicas) != 3 {
+		t.Fatalf("%+v %v", v, err)
 	}
-	if st := r.Replicas[2]; !errors.Is(st.Err, store.ErrOtherGroup) {
+	if st := v.Restored.Replicas[2]; !errors.Is(st.Err, store.ErrOtherGroup) {
 		t.Errorf("%+v", st)
 	}
 }
@@ -349,9 +352,15 @@ func TestOS(t *testing.T) {
 	if err := os.Truncate(path, info.Size()-10); err != nil {
 		t.Fatal(err)
 	}
-	got, _, err := store.Read(store.OS{}, o.Dir, nil)
-	if err != nil || len(got.Turns) != 5 || !got.Replicas[0].Torn && len(got.Replicas[0].Damaged) == 0 {
-		t.Errorf("%+v, %v", got, err)
+	v, err := store.Look(store.Options{Dir: o.Dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found := v.Restored; len(found.New) != 5 || !found.Replicas[0].Torn && len(found.Replicas[0].Damaged) == 0 {
+		t.Errorf("%+v", found)
+	}
+	if err := v.Close(); err != nil {
+		t.Error(err)
 	}
 	s, r = open(t, o)
 	if len(r.New) != 5 || len(r.Unsent) != 1 || r.Unsent[0].Text != "waiting" {

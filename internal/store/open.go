@@ -13,12 +13,9 @@ import (
 	"github.com/papo-chat/papo/internal/turn"
 )
 
-// Restored is what was found on disk. All slices of turns are by (stamp, id).
+// Restored is what was found on disk. All slices of turns are by (stamp, id). All turns
+// are New, and what Store.Items and Store.Get or View.All give.
 type Restored struct {
-	// Turns are all turns, from Read. Open does not give them: see New, Summary,
-	// Store.Items and Store.Get.
-	Turns []*turn.Signed
-
 	Count    int            // all turns, of any state
 	MaxStamp uint64         // within reach, as turn.History.MaxStamp has it
 	Heads    []turn.Item    // in the order
