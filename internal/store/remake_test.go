@@ -183,6 +183,24 @@ func TestCheckpointGoneWhileRunning(t *testing.T) {
 	}
 }
 
+// What a killed run left of a checkpoint that it was making takes no room for ever.
+func TestUnfinishedCheckpointIsRemoved(t *testing.T) {
+	o := withCheckpoint(t, storetest.New())
+	var left []string
+	for _, more := range []string{".new", ".new-wal", ".new-shm", ".new-journal"} {
+		left = append(left, o.Checkpoint+more)
+		if err := os.WriteFile(o.Checkpoint+more, []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, r := open(t, o)
+	defer s.Close()
+	missingFile(t, left...)
+	if r.Checkpoint.Problem != nil {
+		t.Error(r.Checkpoint.Problem)
+	}
+}
+
 // What tells of damage speaks of the file beside it: of one that somebody removed it
 // says nothing to the start after the next.
 func TestSpoiledOfARemovedCheckpoint(t *testing.T) {

@@ -27,6 +27,7 @@ func (s *Store) findCheckpoint(state *CheckpointState) error {
 		return nil
 	}
 	state.Path = path
+	_ = removeCheckpoint(path + newSuffix) // of a run that was killed, or ended, while it made it
 	_, err := os.Stat(path)
 	state.Created = errors.Is(err, fs.ErrNotExist)
 	if state.Created {
