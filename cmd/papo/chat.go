@@ -237,7 +237,7 @@ func (p *program) failStore(dir string, err error) int {
 		return p.fail(exitFailure, w.T("error.other-group", words.D{"Path": dir}))
 	case errors.Is(err, store.ErrNoRecord):
 		return p.fail(exitFailure, w.T("error.no-record", words.D{"Path": dir}))
-	case errors.Is(err, store.ErrNewerLog):
+	case errors.Is(err, store.ErrNewerLog), errors.Is(err, store.ErrNewerCheckpoint):
 		return p.failed(exitFailure, err)
 	}
 	return p.fail(exitFailure, w.T("error.data-unwritable", words.D{"Path": dir, "Detail": err.Error()}))
