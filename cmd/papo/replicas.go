@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/papo-chat/papo/internal/node"
@@ -56,9 +54,7 @@ func (p *program) replicasOf(args []string) int {
 	var report *store.Report
 	var err error
 	if args[0] == "repair" {
-		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-		defer stop()
-		report, err = store.Repair(ctx, o)
+		report, err = store.Repair(context.Background(), o) // a kill in the middle loses nothing
 	} else {
 		report, err = store.Check(o)
 	}
