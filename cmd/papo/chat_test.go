@@ -23,3 +23,15 @@ func TestNewerFilesAreToldAsWhatTheyAre(t *testing.T) {
 		}
 	}
 }
+
+// A checkpoint that was made anew where there was none any more is not told to be kept.
+func TestSentenceOfACheckpointMadeAnew(t *testing.T) {
+	for _, language := range []string{words.English, words.Portuguese} {
+		p := &program{words: words.For(language)}
+		with := p.checkpointSentence("here", store.ErrCheckpoint, true, "there")
+		without := p.checkpointSentence("here", store.ErrCheckpoint, true, "")
+		if !strings.HasSuffix(with, " there.") || strings.Contains(without, ";") || !strings.HasSuffix(without, ".") {
+			t.Errorf("%q, %q", with, without)
+		}
+	}
+}
