@@ -37,7 +37,8 @@ type View struct {
 // have behind it, else the logs, whose signatures are verified. Every log in the
 // directory and in ReplicaDirs counts, and one is enough. Logs of other groups
 // and of newer formats are passed over, and what is damaged or torn too; all of
-// that is in Restored.Replicas. Nothing is written.
+// that is in Restored.Replicas. Nothing is written, but that SQLite may put the
+// write-ahead log of a chat that was killed into the checkpoint.
 //
 // Dir must be set, and Group if it is known. If not, it is the one that most logs
 // name, of those that have a turn. What the checkpoint has is not in memory; what
