@@ -165,13 +165,17 @@ func (n *Node) load() {
 }
 
 // loaded takes what load read. If that is not all, the comparison makes the
-// checkpoint anew, and then it is read again.
+// checkpoint anew, and then it is read again. If it is not all then either, that is
+// told: until it is, the record is not compared with that of others.
 func (n *Node) loaded(now peer.Now, all *turn.Set, err error) {
 	n.loading = false
 	if err == nil {
 		err = n.core.Loaded(now, all)
 	}
 	n.partial = err != nil
+	if n.partial && n.compared {
+		n.checkpointFails(now, n.cfg.Restored.Checkpoint.Path, err)
+	}
 	if !n.compared {
 		n.compareSilently(now) // the start read only what is new
 	}

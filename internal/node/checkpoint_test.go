@@ -1,8 +1,10 @@
 package node
 
 import (
+	crand "crypto/rand"
 	"database/sql"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -257,6 +259,45 @@ func TestRemadeByAnAdvance(t *testing.T) {
 		return ok && n.Code == peer.CodeCheckpointAside && n.Path == filepath.Join(dir, "checkpoint.db.damaged")
 	})
 	p.leave()
+}
+
+// A checkpoint that has not the turns of which it was summed up, also after it was
+// compared, is told: the member compares its record with nobody's.
+func TestOtherTurnsThanSummedUpAreTold(t *testing.T) {
+	key, dir := seal.OpenRoom("224.1.1.1:5007", "papo"), t.TempDir()
+	net := overMemnet(t, memnet.Faults{})
+	p := start(t, "ana", dir, key, net("ana"))
+	p.says(numbered(5)...)
+	p.leave()
+	disk, found, err := store.Open(store.Options{
+		Dir: dir, Name: "ana", Group: turn.GroupID(key.GroupID()), Checkpoint: filepath.Join(dir, "checkpoint.db"), Recent: 1,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer disk.Close()
+	identity, _, err := seal.LoadOrCreateIdentity(dir, crand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := net("ana again")
+	defer transport.Close()
+	clock := SystemClock()
+	n := New(Config{
+		Name: "ana", Private: identity.Private(), Key: key, Address: "224.1.1.1:5007", Room: "papo", Store: disk, Restored: found, Transport: transport,
+		Clock: clock, Rand: rand.New(rand.NewPCG(1, 2)), ReconcileEvery: time.Hour, CheckpointEvery: time.Hour,
+	})
+	for _, compared := range []bool{false, true} {
+		other, err := turn.NewSet(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.compared, n.reports = compared, true // so that no comparison begins
+		n.loaded(clock.Now(), other, nil)
+		if !n.partial || n.checkpointLost != compared {
+			t.Errorf("compared %v: partial %v, told %v", compared, n.partial, n.checkpointLost)
+		}
+	}
 }
 
 // A checkpoint that another program locks is told once, and not as replicas that
