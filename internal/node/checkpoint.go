@@ -90,8 +90,9 @@ func (n *Node) advanced(now peer.Now, a store.Advanced, took time.Duration, err 
 	n.advancing = false
 	n.tellAside(now, a.Aside)
 	if err == nil {
+		again := n.checkpointLost
 		n.checkpointLost = false
-		if a.New > 0 {
+		if a.New > 0 || again {
 			n.core.Tell(now, peer.Checkpoint{At: peer.At(now.Boot), Path: a.Path, Turns: a.Turns, New: a.New, Took: took})
 		}
 		return
