@@ -115,10 +115,10 @@ func TestStartFromTheCheckpoint(t *testing.T) {
 	p.leave()
 }
 
-// execute runs statements on the checkpoint of a directory in which nobody is.
+// execute runs statements on the checkpoint of a directory. It waits for who writes it.
 func execute(t *testing.T, dir string, statements ...string) {
 	t.Helper()
-	db, err := sql.Open("sqlite", filepath.Join(dir, "checkpoint.db"))
+	db, err := sql.Open("sqlite", filepath.Join(dir, "checkpoint.db")+"?_pragma=busy_timeout(60000)")
 	if err != nil {
 		t.Fatal(err)
 	}
