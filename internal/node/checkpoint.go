@@ -176,6 +176,7 @@ func (n *Node) loaded(now peer.Now, all *turn.Set, err error) {
 	n.partial = err != nil
 	if n.partial && n.compared {
 		n.checkpointFails(now, n.cfg.Restored.Checkpoint.Path, err)
+		n.core.Unread(now)
 	}
 	if !n.compared {
 		n.compareSilently(now) // the start read only what is new

@@ -37,6 +37,17 @@ func (c *Core) Loaded(now Now, all *turn.Set) error {
 	return nil
 }
 
+// Unread tells that the turns that Config.Summary sums up cannot all be read now, so
+// that Loaded cannot be told soon: a /sync that waits for it is answered with that.
+func (c *Core) Unread(now Now) {
+	c.clock(now)
+	if y := c.sync.syncing; y != nil && c.history.Partial() {
+		c.sync.syncing = nil
+		c.result(now, Result{N: y.n, Command: "sync", Code: CodeCheckpointLost})
+	}
+	c.settle(now)
+}
+
 // forget ends the wanting of turns that are there already.
 func (r *repair) forget(has func(turn.ID) bool) {
 	r.order = slices.DeleteFunc(r.order, func(id turn.ID) bool {

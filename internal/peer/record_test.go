@@ -417,3 +417,45 @@ func TestArchiveIsAheadOfTheRecord(t *testing.T) {
 		t.Errorf("shown %q", got)
 	}
 }
+
+// A /sync that waits for a record that cannot be read is answered, and the next one waits
+// again.
+func TestSyncOfARecordThatCannotBeRead(t *testing.T) {
+	g := newGroup(t, 9, "ana", "bia")
+	turns := g.record(50)
+	for _, m := range g.ms {
+		m.stored(turns)
+	}
+	g.pass(3 * time.Second)
+	ana := g.ms[0]
+	load := ana.partly()
+	g.pass(3 * time.Second)
+	answers := func(n int) (codes []Code) {
+		for _, e := range ana.events {
+			if r, ok := e.(Result); ok && r.Command == "sync" && r.N == n {
+				codes = append(codes, r.Code)
+			}
+		}
+		return codes
+	}
+	ana.input(func(c *Core, now Now) { c.Reconcile(now, 1) })
+	g.pass(time.Second)
+	if got := answers(1); len(got) != 0 {
+		t.Fatalf("answered with %q before all is read", got)
+	}
+	ana.input(func(c *Core, now Now) { c.Unread(now) })
+	ana.input(func(c *Core, now Now) { c.Reconcile(now, 2) })
+	g.pass(time.Second)
+	load()
+	g.pass(5 * time.Second)
+	if got := answers(1); !slices.Equal(got, []Code{CodeCheckpointLost}) {
+		t.Errorf("the first is answered with %q", got)
+	}
+	if got := answers(2); !slices.Equal(got, []Code{""}) {
+		t.Errorf("the second is answered with %q", got)
+	}
+	ana.input(func(c *Core, now Now) { c.Unread(now) })
+	if got := answers(2); len(got) != 1 {
+		t.Errorf("answered again: %q", got)
+	}
+}
