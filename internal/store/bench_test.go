@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"database/sql"
+	"errors"
 	"flag"
 	"fmt"
 	"hash/crc32"
@@ -19,7 +20,8 @@ import (
 
 // BenchmarkAppend appends a turn of one line to three logs. The metric "x-raw" is
 // how many times as long that takes as one write of the same size to a file, and
-// "x-three" as such a write to each of three files. They are medians of short
+// "x-three" as such a write to each of three files; "x-one" compares it with an append
+// to one log, "x-durable" with one write that is followed by an fsync. They are medians of short
 // batches that take turns, so that what else the machine does meets all of them,
 // and most batches not at all.
 func BenchmarkAppend(b *testing.B) {
@@ -27,7 +29,10 @@ func BenchmarkAppend(b *testing.B) {
 	o := options(nil)
 	o.Dir = b.TempDir()
 	s, _ := open(b, o)
-	files := make([]*os.File, 4)
+	single := options(nil)
+	single.Dir, single.Replicas = b.TempDir(), 1
+	alone, _ := open(b, single)
+	files := make([]*os.File, 5)
 	for i := range files {
 		f, err := os.OpenFile(filepath.Join(b.TempDir(), fmt.Sprint("raw", i)), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 		if err != nil {
@@ -50,15 +55,26 @@ func BenchmarkAppend(b *testing.B) {
 		}
 		return time.Since(start) / batch
 	}
-	var ours, raw, three []time.Duration
+	var ours, one, raw, three, durable []time.Duration
 	for b.Loop() {
 		if len(ours)%1000 == 999 { // as a chat does: what is not durable is kept in memory
-			if err := s.SyncAll(); err != nil {
+			if err := errors.Join(s.SyncAll(), alone.SyncAll()); err != nil {
 				b.Fatal(err)
 			}
+			start := time.Now()
+			write(files[4])
+			if err := files[4].Sync(); err != nil {
+				b.Fatal(err)
+			}
+			durable = append(durable, time.Since(start))
 		}
 		ours = append(ours, timed(func() {
 			if res := s.Append(ts); res.Kept() != 3 {
+				b.Fatal(res.Replicas)
+			}
+		}))
+		one = append(one, timed(func() {
+			if res := alone.Append(ts); res.Kept() != 1 {
 				b.Fatal(res.Replicas)
 			}
 		}))
@@ -73,6 +89,10 @@ func BenchmarkAppend(b *testing.B) {
 	b.ReportMetric(float64(median(raw)), "ns/write")
 	b.ReportMetric(float64(median(ours))/float64(median(raw)), "x-raw")
 	b.ReportMetric(float64(median(ours))/float64(median(three)), "x-three")
+	b.ReportMetric(float64(median(ours))/float64(median(one)), "x-one")
+	if len(durable) > 0 {
+		b.ReportMetric(float64(median(ours))/float64(median(durable)), "x-durable")
+	}
 }
 
 // filled is a directory with n turns in three logs.
