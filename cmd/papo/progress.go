@@ -20,16 +20,20 @@ func (p *program) progress() func(done, total int64) {
 		return nil
 	}
 	began, told := time.Now(), false
+	key, before := words.Key("progress.reading"), int64(0)
 	return func(done, total int64) {
+		if done < before {
+			key = "progress.checkpoint" // that of the store begins again for this
+		}
+		before = done
 		if !told && (time.Since(began) < progressAfter || done >= total) {
 			return
 		}
 		told = true
-		percent := int64(100)
-		end := "\n"
+		percent, end := int64(100), "\n"
 		if done < total {
 			percent, end = 100*done/total, ""
 		}
-		fmt.Fprint(p.stderr, "\r"+p.words.T("progress.reading", words.D{"Percent": percent})+end)
+		fmt.Fprint(p.stderr, "\r"+p.words.T(key, words.D{"Percent": percent})+end)
 	}
 }

@@ -145,3 +145,6 @@ func (s *Store) Forget() {
 	s.fresh = nil
 	clear(s.inHand)
 }
+
+// Unread tells what becomes of an answer of SQLite's integrity check.
+func Unread(word string) bool { return unread(word) }

@@ -102,7 +102,8 @@ func cutExt4(dir string) error {
 		if out, err := exec.Command("mount", "-o", options, image, mnt).CombinedOutput(); err != nil {
 			return fmt.Errorf("%smount an ext4: %w: %s", cannot, err, out)
 		}
-		l, _, err := newLoad(loadOptions(filepath.Join(mnt, "papo")), n, 2)
+		o := loadOptions(filepath.Join(mnt, "papo"))
+		l, _, err := newLoadAfter(o.Dir, o, n, 2)
 		if err != nil {
 			return fmt.Errorf("after %d cuts (%s): %w", cut, options, err)
 		}

@@ -46,6 +46,7 @@ type load struct {
 	o       store.Options
 	s       *store.Store
 	damaged int                     // a log; negative: none
+	failed  string                  // see newLoadAfter
 	tell    func(string, ...any)    // what happened, at once; nil: nobody listens
 	hear    func(ts []*turn.Signed) // what is about to be appended; nil: nobody listens
 	stopped chan struct{}
@@ -67,11 +68,18 @@ func loadOptions(dir string) store.Options {
 
 // newLoad opens the record. Its turns are in l.restored.
 func newLoad(o store.Options, n, damaged int) (*load, *store.Restored, error) {
+	return newLoadAfter("", o, n, damaged)
+}
+
+// newLoadAfter is newLoad where the disk of a directory may have failed while it was
+// in use: what could not be read then may be taken for damage of the checkpoint, which
+// is put aside and made anew.
+func newLoadAfter(failed string, o store.Options, n, damaged int) (*load, *store.Restored, error) {
 	s, r, err := store.Open(o)
 	if err != nil {
 		return nil, nil, err
 	}
-	l := &load{o: o, s: s, n: n, damaged: damaged, stopped: make(chan struct{})}
+	l := &load{o: o, s: s, n: n, damaged: damaged, failed: failed, stopped: make(chan struct{})}
 	if l.restored, err = l.record(r); err != nil {
 		return l, r, errors.Join(err, s.Close())
 	}
@@ -92,8 +100,8 @@ func (l *load) record(r *store.Restored) ([]*turn.Signed, error) {
 	if err != nil || slices.Contains(ts, nil) || len(ts) != r.Count {
 		return nil, fmt.Errorf("%d turns restored, and it says %d (%v)", len(ts), r.Count, err)
 	}
-	if r.Checkpoint.Problem != nil {
-		return nil, fmt.Errorf("the checkpoint: %w", r.Checkpoint.Problem)
+	if p := r.Checkpoint.Problem; p != nil && !(l.o.Dir == l.failed && r.Checkpoint.Aside != "") {
+		return nil, fmt.Errorf("the checkpoint: %w", p)
 	}
 	var first string
 	for i, st := range r.Replicas {

@@ -5,8 +5,11 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/papo-chat/papo/internal/turn"
 )
@@ -73,7 +76,10 @@ func (c *checkpoint) prove(ctx context.Context) error {
 	if err := tx.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&word); err != nil {
 		return err
 	}
-	if word != "ok" {
+	switch {
+	case unread(word):
+		return fmt.Errorf("it cannot be read now: %s", word)
+	case word != "ok":
 		return fmt.Errorf("%w: %s", ErrCheckpoint, word)
 	}
 	s, err := loadState(tx)
@@ -100,6 +106,15 @@ func (c *checkpoint) prove(ctx context.Context) error {
 		return fmt.Errorf("%w: it has %d turns, and not the %d that were put in", ErrCheckpoint, found.Turns, s.Turns)
 	}
 	return nil
+}
+
+// unread tells that SQLite's integrity check failed because the disk did not give a
+// page, which proves nothing.
+func unread(word string) bool {
+	_, after, found := strings.Cut(word, "error code=")
+	var code int
+	_, err := fmt.Sscanf(after, "%d", &code)
+	return found && err == nil && code&0xff == sqlite3.SQLITE_IOERR
 }
 
 // proveRow tells whether all columns of a row follow from the signed turn.
