@@ -18,6 +18,10 @@ var (
 	key        = ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, ed25519.SeedSize))
 )
 
+// one tells whether case i of an exhaustive test is run: with -short, as with the race
+// detector, which has nothing to find in one goroutine, one in seven.
+func one(i int) bool { return !testing.Short() || i%7 == 0 }
+
 func sign(t testing.TB, g turn.GroupID, v turn.Turn) *turn.Signed {
 	t.Helper()
 	s, err := turn.Sign(g, v, key)
