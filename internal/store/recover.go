@@ -191,21 +191,14 @@ func (s *Store) readTails(unusable []error, others []string) (*found, error) {
 	logs := c.now().Logs
 	u := s.newUnion(slices.Concat(s.paths(), others), logs)
 	f := &found{u: u, base: c.now().Turns}
-	v, err := c.snapshot(context.Background())
+	failed, err := u.passOver(c)
 	if err != nil {
 		return nil, err
-	}
-	u.graph = v.graph()
-	v.close()
-	u.elsewhere = func(id turn.ID) bool {
-		has, e := c.has(id)
-		err = errors.Join(err, e)
-		return has
 	}
 	for i, r := range s.replicas {
 		l := s.readTail(r.path, logs, u)
 		if l == nil {
-			return nil, err
+			return nil, failed()
 		}
 		l.Err = errors.Join(unusable[i], l.Err)
 		f.logs = append(f.logs, l)
@@ -213,23 +206,41 @@ func (s *Store) readTails(unusable []error, others []string) (*found, error) {
 	for _, path := range others {
 		l := s.readTail(path, logs, u)
 		if l == nil {
-			return nil, err
+			return nil, failed()
 		}
 		f.others = append(f.others, l)
 	}
 	seq := u.sequence(f.logs)
 	for _, l := range f.logs {
 		if l.Err == nil && !(l.whole() && len(l.order) <= len(seq) && slices.Equal(l.order, seq[:len(l.order)])) {
-			return nil, err
+			return nil, failed()
 		}
 	}
-	if err == nil {
+	if err = failed(); err == nil {
 		err = s.complete(f)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return f, nil
+}
+
+// passOver has an empty union pass over the turns of a checkpoint, which it asks for
+// each. failed is the error of that, as far as it was asked.
+func (u *union) passOver(c *checkpoint) (failed func() error, err error) {
+	v, err := c.snapshot(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	u.graph = v.graph()
+	v.close()
+	var asked error
+	u.elsewhere = func(id turn.ID) bool {
+		has, err := c.has(id)
+		asked = errors.Join(asked, err)
+		return has
+	}
+	return func() error { return asked }, nil
 }
 
 // readTail reads a log from its position in the checkpoint on. It gives nil if
@@ -283,11 +294,13 @@ func (s *Store) summarize(f *found) (err error) {
 			}
 		}
 		known = s.checkpoint.now().clone()
-		last, err := s.checkpoint.last(context.Background(), s.o.Recent, res.MaxStamp)
-		if err != nil {
-			return err
+		last := res.Summary.Recent
+		if s.unsent == nil || len(res.Summary.Above) > 0 { // New may bring those within reach
+			if last, err = s.checkpoint.last(context.Background(), s.o.Recent, res.MaxStamp); err != nil {
+				return err
+			}
 		}
-		res.Recent = append(last, res.Recent...)
+		res.Recent = slices.Concat(last, res.Recent)
 		slices.SortFunc(res.Recent, func(a, b *turn.Signed) int { return a.Item().Compare(b.Item()) })
 		res.Recent = res.Recent[max(0, len(res.Recent)-s.o.Recent):]
 	}

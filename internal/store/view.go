@@ -170,25 +170,18 @@ func (s *Store) tails(paths []string) (*found, error) {
 	u := newUnion(s.o.Group, s.o.Parse)
 	u.keep = true
 	f := &found{u: u, base: c.now().Turns}
-	at, err := c.snapshot(context.Background())
+	failed, err := u.passOver(c)
 	if err != nil {
 		return nil, err
 	}
-	u.graph = at.graph()
-	at.close()
-	u.elsewhere = func(id turn.ID) bool {
-		has, e := c.has(id)
-		err = errors.Join(err, e)
-		return has
-	}
 	for _, path := range paths {
 		l := s.readTail(path, c.now().Logs, u)
-		if l == nil || err != nil {
-			return nil, err
+		if l == nil || failed() != nil {
+			return nil, failed()
 		}
 		f.logs = append(f.logs, l)
 	}
-	return f, err
+	return f, nil
 }
 
 // judge finds the turns that break the rule of stamps, of those that the
