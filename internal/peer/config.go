@@ -23,6 +23,8 @@ type Config struct {
 	ReconcileEvery time.Duration
 	// Rand is the only source of randomness.
 	Rand *rand.Rand
+	// Signatures makes and checks signatures; nil: Ed25519.
+	Signatures Signatures
 	// Verbose adds the single messages of the protocol to the events.
 	Verbose bool
 	// Delay is how long each turn of another is held at the most: see SetDelay.

@@ -7,7 +7,6 @@ import (
 
 	"github.com/papo-chat/papo/floor"
 	"github.com/papo-chat/papo/internal/member"
-	"github.com/papo-chat/papo/internal/seal"
 	"github.com/papo-chat/papo/internal/turn"
 	"github.com/papo-chat/papo/internal/wire"
 )
@@ -94,6 +93,9 @@ type Core struct {
 // New returns a member that starts now, with what the disk has. It is quiet
 // first, see floor.Quiet.
 func New(cfg Config, now Now) *Core {
+	if cfg.Signatures == nil {
+		cfg.Signatures = Ed25519{}
+	}
 	c := &Core{
 		cfg: cfg, start: now.Boot, clocks: now, history: turn.Restore(cfg.Archive, cfg.Summary, cfg.Turns),
 		fragments: wire.NewReassembler(), verbose: cfg.Verbose,
@@ -191,7 +193,7 @@ func (c *Core) handle(now Now, from uint64, counter uint32, msg wire.Message) {
 	info, known := c.members.Lookup(from)
 	switch m := msg.(type) {
 	case wire.Hello:
-		if !seal.VerifyHello(m.Key, c.cfg.Group, from, m.Name, m.Signature) {
+		if !c.cfg.Signatures.VerifyHello(m.Key, c.cfg.Group, from, m.Name, m.Signature) {
 			c.counts.BadHello++
 			return
 		}

@@ -8,7 +8,6 @@ import (
 	"github.com/papo-chat/papo/floor"
 	"github.com/papo-chat/papo/internal/member"
 	"github.com/papo-chat/papo/internal/reconcile"
-	"github.com/papo-chat/papo/internal/seal"
 	"github.com/papo-chat/papo/internal/turn"
 	"github.com/papo-chat/papo/internal/wire"
 )
@@ -34,7 +33,7 @@ func (c *Core) drainMembers(now Now) bool {
 		switch m := o.Msg.(type) {
 		case wire.Hello:
 			m.Key, m.Name = c.key, c.cfg.Name
-			m.Signature = seal.SignHello(c.cfg.Private, c.cfg.Group, c.self.Incarnation, c.cfg.Name)
+			m.Signature = c.cfg.Signatures.SignHello(c.cfg.Private, c.cfg.Group, c.self.Incarnation, c.cfg.Name)
 			c.say(now, o.To, m)
 		case wire.Beat:
 			c.say(now, o.To, c.beat(now, m))

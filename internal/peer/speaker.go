@@ -208,7 +208,7 @@ func (c *Core) compose(now Now, lines []line) (*turn.Signed, error) {
 		t.LineIDs = append(t.LineIDs, l.id)
 		t.Texts = append(t.Texts, l.text)
 	}
-	return turn.Sign(c.cfg.Group, t, c.cfg.Private)
+	return c.cfg.Signatures.SignTurn(c.cfg.Group, t, c.cfg.Private)
 }
 
 // sendTurn puts the turn out: in one datagram with the permissions of those

@@ -35,7 +35,7 @@ func (c *Core) Verify(ps []Packet, each func(n int, do func(i int))) {
 		return
 	}
 	parsed := make([]*turn.Signed, len(signed))
-	each(len(signed), func(i int) { parsed[i], _ = turn.Parse(c.cfg.Group, signed[i]) })
+	each(len(signed), func(i int) { parsed[i], _ = c.cfg.Signatures.ParseTurn(c.cfg.Group, signed[i]) })
 	for _, s := range parsed {
 		if s != nil {
 			c.verified[s.ID()] = s
@@ -48,11 +48,11 @@ func (c *Core) present(id turn.ID) bool {
 	return c.history.Has(id) || c.repair.coming[id] || c.repair.maybe[id] || c.delay.has(id)
 }
 
-// parse is turn.Parse, but for what Verify has looked at. Equal ids are not enough:
+// parse is Signatures.ParseTurn, but for what Verify has looked at. Equal ids are not enough:
 // they do not cover the signature.
 func (c *Core) parse(id turn.ID, b []byte) (*turn.Signed, error) {
 	if s := c.verified[id]; s != nil && bytes.Equal(s.Bytes(), b) {
 		return s, nil
 	}
-	return turn.Parse(c.cfg.Group, b)
+	return c.cfg.Signatures.ParseTurn(c.cfg.Group, b)
 }

@@ -32,6 +32,9 @@ func (s *Signed) Turn() Turn { return s.turn }
 // Bytes gives the signed bytes, as they travel and are stored.
 func (s *Signed) Bytes() []byte { return s.bytes }
 
+// Signature gives the last bytes, which sign the id.
+func (s *Signed) Signature() [64]byte { return [64]byte(s.bytes[len(s.bytes)-signatureSize:]) }
+
 // Stamp gives the Lamport time.
 func (s *Signed) Stamp() uint64 { return s.turn.Stamp }
 
@@ -50,6 +53,12 @@ func (s *Signed) Known() bool { return s.turn.known() }
 // The signature is over the 32 bytes of the id and nothing else, so the same key
 // must sign nothing else that is 32 bytes long.
 func Sign(g GroupID, t Turn, key ed25519.PrivateKey) (*Signed, error) {
+	return SignWith(g, t, key, func(id ID) [64]byte { return [64]byte(ed25519.Sign(key, id[:])) })
+}
+
+// SignWith is Sign with another signature than Ed25519's: sign makes it, of the id.
+// Parse refuses it. Simulations, which run faster without signatures, have their own.
+func SignWith(g GroupID, t Turn, key ed25519.PrivateKey, sign func(ID) [64]byte) (*Signed, error) {
 	if len(key) != ed25519.PrivateKeySize {
 		return nil, fmt.Errorf("%w: a private key has %d bytes, not %d", ErrAuthor, ed25519.PrivateKeySize, len(key))
 	}
@@ -76,7 +85,8 @@ func Sign(g GroupID, t Turn, key ed25519.PrivateKey) (*Signed, error) {
 	}
 	id := identify(g, array)
 	// Parsing what was written is what keeps the two from disagreeing.
-	return parse(g, append(array, ed25519.Sign(key, id[:])...))
+	signature := sign(id)
+	return parse(g, append(array, signature[:]...))
 }
 
 // Parse reads a signed turn of group g and checks all that makes it valid by
@@ -87,8 +97,7 @@ func Parse(g GroupID, b []byte) (*Signed, error) {
 	if err != nil {
 		return nil, err
 	}
-	signature := s.bytes[len(s.bytes)-signatureSize:]
-	if !ed25519.Verify(s.turn.Author[:], s.id[:], signature) {
+	if signature := s.Signature(); !ed25519.Verify(s.turn.Author[:], s.id[:], signature[:]) {
 		return nil, fmt.Errorf("%w: %s", ErrSignature, s.turn.Author.Short())
 	}
 	return s, nil
