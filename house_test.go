@@ -32,6 +32,7 @@ var house = map[string][]string{
 	"internal/store":                   {"internal/reconcile", "internal/turn"},
 	"internal/store/storetest":         {"internal/store"},
 	"internal/record":                  {"internal/turn"},
+	"internal/trace":                   {"floor", "internal/peer", "internal/turn", "internal/wire"},
 	"internal/ui":                      {"internal/peer", "internal/turn", "internal/ui/report", "internal/ui/words"},
 	"internal/ui/words":                {},
 	"internal/ui/plain":                {"floor", "internal/peer", "internal/turn", "internal/ui", "internal/ui/words"},

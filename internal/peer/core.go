@@ -169,6 +169,10 @@ func (c *Core) Self() floor.Member { return c.self }
 // History returns the record. The caller must not change it.
 func (c *Core) History() *turn.History { return c.history }
 
+// Floor returns the core's part in the mutex, to look at. The caller must not
+// change it.
+func (c *Core) Floor() *floor.Floor { return c.floor }
+
 // View returns the names of the members of the present view, in order of key.
 func (c *Core) View() []string { return c.namesOf(c.floor.View().Members()) }
 
