@@ -148,6 +148,20 @@ func (d *Disk) Put(path string, data []byte) {
 	d.changeDurably(change{add: path, inode: n})
 }
 
+// Rot flips a bit of a file where it lies, as a disk does: who has the file open reads
+// it too. It does nothing if the file is not so long.
+func (d *Disk) Rot(path string, offset int, bit uint) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if n := d.names[path]; n != nil {
+		for _, data := range [][]byte{n.data, n.durable} {
+			if offset < len(data) {
+				data[offset] ^= 1 << (bit % 8)
+			}
+		}
+	}
+}
+
 // Delete takes a file away, durably.
 func (d *Disk) Delete(path string) {
 	d.mu.Lock()

@@ -1,0 +1,337 @@
+package lab
+
+import (
+	"fmt"
+	"math/bits"
+	"slices"
+	"time"
+
+	"github.com/papo-chat/papo/internal/peer"
+	"github.com/papo-chat/papo/internal/store"
+	"github.com/papo-chat/papo/internal/trace"
+	"github.com/papo-chat/papo/internal/turn"
+	"github.com/papo-chat/papo/internal/wire"
+)
+
+// Wrong is a promise that was broken.
+type Wrong struct {
+	Promise string        // a stable name
+	Text    string        // what happened
+	At      time.Duration // virtual time
+}
+
+func (v *Wrong) Error() string { return fmt.Sprintf("%s, at %v: %s", v.Promise, v.At, v.Text) }
+
+// wrong notes that a promise was broken. The first one counts.
+func (w *world) wrong(promise, format string, args ...any) {
+	if w.check.wrong != nil {
+		return
+	}
+	w.check.wrong = &Wrong{Promise: promise, Text: fmt.Sprintf(format, args...), At: w.now}
+	if w.rec != nil {
+		w.rec.Emit(trace.Event{At: w.now, Kind: trace.KindWrong, Code: promise, Text: w.check.wrong.Text})
+	}
+}
+
+// told is a turn that was written somewhere.
+type told struct {
+	signed *turn.Signed
+	author int
+	kept   uint64 // members that have, or had, it on a disk
+	lost   bool   // no disk that could be trusted has it any more: it may be gone
+}
+
+// typed is a line that was accepted.
+type typed struct {
+	who   int
+	text  string
+	turn  turn.ID // that carries it; zero: none yet
+	said  bool    // it was told to be said
+	maybe bool    // nobody promises any more that it is spoken
+}
+
+// checks are the promises, and what must be known of a run to check them.
+type checks struct {
+	wrong *Wrong
+	turns map[turn.ID]*told
+	lines map[turn.LineID]*typed
+	lost  int // of turns
+}
+
+func newChecks() checks {
+	return checks{turns: map[turn.ID]*told{}, lines: map[turn.LineID]*typed{}}
+}
+
+// seen is what is known of one run of a program.
+type seen struct {
+	mixed   bool      // the order was changed, or is that of arrival
+	last    turn.Item // shown last, of those that are not late
+	any     bool
+	shown   map[turn.ID]bool
+	hidden  map[turn.ID]bool // written, and not shown yet
+	had     map[turn.ID]bool // at the start
+	waiting []written        // for an fsync
+	durable map[turn.ID]bool
+}
+
+// written is an append that is not durable yet in all replicas that took it.
+type written struct {
+	seq      uint64
+	ids      []turn.ID
+	replicas []error
+}
+
+// start looks at what a start found.
+func (e *seen) start(p *process, r *store.Restored) {
+	w, m := p.w, p.m
+	e.shown, e.hidden, e.durable, e.had = map[turn.ID]bool{}, map[turn.ID]bool{}, map[turn.ID]bool{}, make(map[turn.ID]bool, len(r.New))
+	e.mixed = w.s.Arrival
+	carried := map[turn.LineID]bool{}
+	for _, t := range r.New {
+		e.had[t.ID()] = true
+		w.check.stored(w, m, t)
+		for _, id := range t.Turn().LineIDs {
+			carried[id] = true
+		}
+	}
+	unsent := map[turn.LineID]bool{}
+	for _, u := range r.Unsent {
+		unsent[u.Line] = true
+		if l := w.check.lines[u.Line]; l == nil || l.text != u.Text {
+			w.wrong("lines", "%s finds a line in unsent.log that nobody typed: %q", m.label(), u.Text)
+		}
+	}
+	w.check.restarted(m, e.had, unsent)
+}
+
+// stored checks a turn that a disk has.
+func (c *checks) stored(w *world, m *machine, t *turn.Signed) {
+	k := c.turns[t.ID()]
+	if k == nil {
+		w.wrong("record", "%s has turn %s, which nobody said", m.label(), t.ID().Short())
+		return
+	}
+	if string(k.signed.Bytes()) != string(t.Bytes()) {
+		w.wrong("record", "turn %s has changed at %s", t.ID().Short(), m.label())
+	}
+	k.kept |= 1 << m.who
+}
+
+// appended checks turns that are written.
+func (e *seen) appended(p *process, ts []*turn.Signed, r store.Result) {
+	w, c := p.w, &p.w.check
+	kept := r.Kept() > 0
+	for _, t := range ts {
+		k := c.turns[t.ID()]
+		v := t.Turn()
+		own := v.Author == turn.Key(p.m.private[32:])
+		switch {
+		case k != nil:
+		case !own:
+			w.wrong("append-first", "%s gets turn %s, which its author has in no replica", p.m.label(), t.ID().Short())
+			return
+		default:
+			k = &told{signed: t, author: p.m.who}
+			if kept {
+				c.turns[t.ID()] = k
+				c.says(w, p, t)
+			}
+		}
+		if kept {
+			k.kept |= 1 << p.m.who
+		}
+		for _, id := range v.Parents {
+			if parent := c.turns[id]; parent != nil && parent.signed.Stamp() >= v.Stamp {
+				w.wrong("stamps", "turn %s of %s has stamp %d, and its parent %s has %d", t.ID().Short(), v.Name, v.Stamp, id.Short(), parent.signed.Stamp())
+			}
+		}
+	}
+	if !kept {
+		w.some(SomeNoReplica)
+		return
+	}
+	a := written{seq: r.Seq, replicas: r.Replicas}
+	for _, t := range ts {
+		a.ids = append(a.ids, t.ID())
+		if !e.shown[t.ID()] {
+			e.hidden[t.ID()] = true
+		}
+	}
+	e.waiting = append(e.waiting, a)
+}
+
+// says notes whose lines a turn carries.
+func (c *checks) says(w *world, p *process, t *turn.Signed) {
+	v := t.Turn()
+	for i, id := range v.LineIDs {
+		l := c.lines[id]
+		switch {
+		case l == nil:
+			// It could not be noted in unsent.log, and is said all the same.
+			c.lines[id] = &typed{who: p.m.who, text: v.Texts[i], turn: t.ID(), maybe: true}
+		case l.text != v.Texts[i] || l.who != p.m.who:
+			w.wrong("lines", "%s says %q, and the line was %q", p.m.label(), v.Texts[i], l.text)
+		case l.turn != (turn.ID{}) && l.turn != t.ID() && !p.m.copied:
+			w.wrong("once", "%q is said twice, in turns %s and %s", l.text, l.turn.Short(), t.ID().Short())
+		default:
+			l.turn = t.ID()
+		}
+	}
+}
+
+// queued notes lines that were accepted.
+func (e *seen) queued(p *process, ls []peer.QueuedLine) {
+	for _, l := range ls {
+		p.w.check.lines[l.ID] = &typed{who: p.m.who, text: l.Text}
+	}
+}
+
+func (e *seen) notQueued(p *process, ls []peer.QueuedLine) {
+	p.w.some(SomeNotQueued)
+	for _, l := range ls {
+		p.w.check.lines[l.ID] = &typed{who: p.m.who, text: l.Text, maybe: true}
+	}
+}
+
+// synced notes what an fsync made durable.
+func (e *seen) synced(p *process, replica int, upto uint64) {
+	rest := e.waiting[:0]
+	for _, a := range e.waiting {
+		if a.seq <= upto && replica < len(a.replicas) && a.replicas[replica] == nil {
+			for _, id := range a.ids {
+				e.durable[id] = true
+			}
+			continue // one is enough
+		}
+		rest = append(rest, a)
+	}
+	e.waiting = rest
+}
+
+// died notes that a program ended without a word.
+func (c *checks) died(m *machine, power bool) {
+	p := m.runs
+	if p == nil {
+		return
+	}
+	m.trusts = trust{before: true, power: power, durable: p.seen.durable}
+}
+
+// trust is what a start may rely on.
+type trust struct {
+	before  bool // there was a run before
+	power   bool // it ended with a cut of the power: only what is durable is certain
+	durable map[turn.ID]bool
+}
+
+// restarted compares what a start found with what has to be there.
+func (c *checks) restarted(m *machine, had map[turn.ID]bool, unsent map[turn.LineID]bool) {
+	w, t := m.w, m.trusts
+	if !t.before {
+		return
+	}
+	for id, k := range c.turns {
+		if k.kept>>m.who&1 == 0 || had[id] || m.copied {
+			continue
+		}
+		if !m.rotten && (!t.power || t.durable[id]) {
+			w.wrong("lost", "%s has lost turn %s (%q), though its disk had it", m.label(), id.Short(), k.signed.Turn().Texts)
+			return
+		}
+		if bits.OnesCount64(k.kept) == 1 {
+			k.lost = true // unless it is on its way to somebody
+			c.lost++
+		}
+	}
+	for id, l := range c.lines {
+		if l.who != m.who || unsent[id] || l.maybe {
+			continue
+		}
+		k := c.turns[l.turn]
+		switch {
+		case k != nil && (had[l.turn] || !k.lost):
+		case m.copied, m.rotten, t.power && !l.said, k != nil && k.lost && t.power:
+			l.maybe = true
+		default:
+			w.wrong("lost", "%s has lost the line %q: it is neither said nor offered again", m.label(), l.text)
+			return
+		}
+	}
+}
+
+// told looks at what a core told.
+func (e *seen) told(p *process, events []peer.Event) {
+	for _, event := range events {
+		e.tell(p, event)
+		if w := p.w; w.rec != nil {
+			w.rec.Told(w.now, p.m.label(), event)
+		}
+	}
+}
+
+// sends checks that a turn that is sent was written before.
+func (c *checks) sends(p *process, d peer.Datagram) {
+	if wire.Kind(d.Payload[0]) != wire.KindTurns {
+		return
+	}
+	msg, err := wire.Decode(d.Payload)
+	if err != nil {
+		p.w.wrong("wire", "%s sends what is no message: %v", p.m.label(), err)
+		return
+	}
+	m := msg.(wire.Turns)
+	if m.Rep != nil && len(m.Rep.Grants) > 0 {
+		p.w.some(SomeHandOver)
+	}
+	for _, b := range m.Turns {
+		id, err := turn.Claimed(p.w.group, b)
+		if k := c.turns[id]; err != nil || k == nil || k.kept>>p.m.who&1 == 0 {
+			p.w.wrong("append-first", "%s sends turn %s, which it has in no replica", p.m.label(), id.Short())
+		}
+	}
+}
+
+// step checks what must hold after every step of a member.
+func (c *checks) step(p *process) {
+	f := p.core.Floor()
+	if _, ok := f.Holds(p.now().Boot); !ok {
+		return
+	}
+	for _, m := range p.w.machines {
+		o := m.runs
+		if o == nil || o == p || o.core == nil || !o.holds() {
+			continue
+		}
+		for _, a := range f.HeldView().Members() {
+			for _, b := range o.core.Floor().HeldView().Members() {
+				if a == b || a.Key == b.Key && !p.w.isCopied(a.Key) {
+					p.w.wrong("one-speaks", "%s and %s hold the floor at once, and %s was in the view of both when they entered", p.m.label(), m.label(), p.w.nameOf(a.Key))
+					return
+				}
+			}
+		}
+	}
+}
+
+// copied notes that there are two programs with a machine's directory: what waits in one
+// of them may stay there.
+func (c *checks) copied(m *machine) {
+	for _, l := range c.lines {
+		if l.who == m.who {
+			l.maybe = true
+		}
+	}
+}
+
+func (w *world) isCopied(k turn.Key) bool {
+	return slices.ContainsFunc(w.machines, func(m *machine) bool { return m.copied && turn.Key(m.private[32:]) == k })
+}
+
+func (w *world) nameOf(k turn.Key) string {
+	for _, m := range w.machines {
+		if turn.Key(m.private[32:]) == k {
+			return m.name
+		}
+	}
+	return k.Short()
+}

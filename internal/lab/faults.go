@@ -1,0 +1,118 @@
+package lab
+
+import (
+	"time"
+
+	"github.com/papo-chat/papo/internal/peer"
+)
+
+// begin does what an operation says.
+func (w *world) begin(op *Op) {
+	m := w.machines[op.M]
+	p := m.runs
+	command := func(do func(c *peer.Core, now peer.Now)) {
+		if p != nil {
+			p.input(func() { do(p.core, p.now()) })
+		}
+	}
+	switch op.Do {
+	case DoSay:
+		for range max(op.N, 1) {
+			if text := w.text(op.Size); p != nil {
+				n := w.serial
+				command(func(c *peer.Core, now peer.Now) { c.Say(now, n, text) })
+			}
+		}
+	case DoHold:
+		command(func(c *peer.Core, now peer.Now) { c.Hold(now, 1, max(op.For, time.Second)) })
+	case DoRelease:
+		command(func(c *peer.Core, now peer.Now) { c.Release(now, 1) })
+	case DoCancel:
+		command(func(c *peer.Core, now peer.Now) { c.Cancel(now, 1) })
+	case DoSync:
+		if p != nil && !m.still {
+			p.repair()
+		}
+	case DoDelay:
+		command(func(c *peer.Core, now peer.Now) { c.SetDelay(now, 1, op.For) })
+	case DoOrder:
+		command(func(c *peer.Core, now peer.Now) {
+			order := peer.OrderAgreed
+			if op.N == 1 {
+				order = peer.OrderArrival
+			}
+			p.seen.mixed = true
+			c.SetOrder(now, 1, order)
+		})
+	case DoQuit:
+		m.away = op.For
+		command(func(c *peer.Core, now peer.Now) { c.End(now, 0) })
+	case DoKill, DoPower, DoWipe:
+		if p == nil {
+			return
+		}
+		m.last, m.fuse = op, op.N
+		if op.N == 0 {
+			m.kill(op)
+		}
+	case DoPause:
+		m.stop(op.For, false)
+	case DoSleep:
+		m.stop(op.For, true)
+	case DoClock:
+		w.some(SomeClockSet)
+		m.clock.shift += op.For
+	case DoFull:
+		m.ill.full = w.now + op.For
+	case DoIO:
+		m.ill.io, m.ill.ioUntil = op.N, w.now+op.For
+	case DoFsync:
+		m.ill.fsync, m.ill.fsyncEnd = op.N, w.now+op.For
+	case DoRot:
+		m.rot(op.N)
+	case DoCopy:
+		w.copy(m)
+	default:
+		w.net.cut(1, cutsOf(op))
+		if op.For > 0 {
+			w.push(item{at: w.now + op.For, kind: itemEnd, op: op})
+		}
+	}
+}
+
+// end ends an operation that cut links.
+func (w *world) end(op *Op) { w.net.cut(-1, cutsOf(op)) }
+
+// cutsOf tells which links an operation cuts. A copy of a member stands where the
+// member does.
+func cutsOf(op *Op) func(from, to int) bool {
+	switch op.Do {
+	case DoPart:
+		return func(from, to int) bool { return has(op.Set, from) != has(op.Set, to) }
+	case DoDeaf:
+		return func(_, to int) bool { return to == op.M }
+	case DoMute:
+		return func(from, _ int) bool { return from == op.M }
+	case DoOneWay:
+		return func(from, to int) bool { return from == op.M && to == op.N }
+	case DoBridge:
+		return func(from, to int) bool { return from != op.M && to != op.M }
+	}
+	return func(int, int) bool { return false }
+}
+
+// copy starts a second program with a copy of a machine's directory, on a machine of
+// its own. There are not more than two of them.
+func (w *world) copy(m *machine) {
+	if m.copied || m.runs == nil || len(w.machines) >= MaxMembers {
+		return
+	}
+	w.some(SomeCopied)
+	twin := newMachine(w, len(w.machines), m.who)
+	twin.replace(m.disk.Crash())
+	m.copied, twin.copied = true, true
+	w.machines = append(w.machines, twin)
+	w.net.grow(len(w.machines))
+	w.check.copied(m)
+	twin.start()
+}
