@@ -2,7 +2,6 @@ package lab
 
 import (
 	"fmt"
-	"math/bits"
 	"slices"
 	"time"
 
@@ -37,12 +36,14 @@ func (w *world) wrong(promise, format string, args ...any) {
 type told struct {
 	signed *turn.Signed
 	author int
-	kept   uint64 // members that have, or had, it on a disk
-	lost   bool   // no disk that could be trusted has it any more: it may be gone
+	kept   uint64 // machines that have, or had, it on a disk
+	has    uint64 // machines that have it on a disk, as far as a start has shown
+	lost   bool   // none has: it may be gone
 }
 
 // typed is a line that was accepted.
 type typed struct {
+	id    turn.LineID
 	who   int
 	text  string
 	turn  turn.ID // that carries it; zero: none yet
@@ -54,8 +55,16 @@ type typed struct {
 type checks struct {
 	wrong *Wrong
 	turns map[turn.ID]*told
+	said  []*told // of turns, in the order of saying
 	lines map[turn.LineID]*typed
-	lost  int // of turns
+	typed []*typed // of lines, in the order of typing
+	lost  int      // of turns
+}
+
+// accept notes a line.
+func (c *checks) accept(l typed) {
+	c.lines[l.id] = &l
+	c.typed = append(c.typed, &l)
 }
 
 func newChecks() checks {
@@ -114,7 +123,14 @@ func (c *checks) stored(w *world, m *machine, t *turn.Signed) {
 	if string(k.signed.Bytes()) != string(t.Bytes()) {
 		w.wrong("record", "turn %s has changed at %s", t.ID().Short(), m.label())
 	}
-	k.kept |= 1 << m.who
+	k.keep(m)
+}
+
+// keep notes that a machine has it on its disk.
+func (k *told) keep(m *machine) {
+	k.kept |= 1 << m.i
+	k.has |= 1 << m.i
+	k.lost = false
 }
 
 // appended checks turns that are written.
@@ -134,11 +150,12 @@ func (e *seen) appended(p *process, ts []*turn.Signed, r store.Result) {
 			k = &told{signed: t, author: p.m.who}
 			if kept {
 				c.turns[t.ID()] = k
+				c.said = append(c.said, k)
 				c.says(w, p, t)
 			}
 		}
 		if kept {
-			k.kept |= 1 << p.m.who
+			k.keep(p.m)
 		}
 		for _, id := range v.Parents {
 			if parent := c.turns[id]; parent != nil && parent.signed.Stamp() >= v.Stamp {
@@ -168,10 +185,10 @@ func (c *checks) says(w *world, p *process, t *turn.Signed) {
 		switch {
 		case l == nil:
 			// It could not be noted in unsent.log, and is said all the same.
-			c.lines[id] = &typed{who: p.m.who, text: v.Texts[i], turn: t.ID(), maybe: true}
+			c.accept(typed{id: id, who: p.m.who, text: v.Texts[i], turn: t.ID(), maybe: true})
 		case l.text != v.Texts[i] || l.who != p.m.who:
 			w.wrong("lines", "%s says %q, and the line was %q", p.m.label(), v.Texts[i], l.text)
-		case l.turn != (turn.ID{}) && l.turn != t.ID() && !p.m.copied:
+		case l.turn != (turn.ID{}) && l.turn != t.ID() && !p.m.copied && !c.gone(l):
 			w.wrong("once", "%q is said twice, in turns %s and %s", l.text, l.turn.Short(), t.ID().Short())
 		default:
 			l.turn = t.ID()
@@ -182,14 +199,14 @@ func (c *checks) says(w *world, p *process, t *turn.Signed) {
 // queued notes lines that were accepted.
 func (e *seen) queued(p *process, ls []peer.QueuedLine) {
 	for _, l := range ls {
-		p.w.check.lines[l.ID] = &typed{who: p.m.who, text: l.Text}
+		p.w.check.accept(typed{id: l.ID, who: p.m.who, text: l.Text, maybe: p.m.copied})
 	}
 }
 
 func (e *seen) notQueued(p *process, ls []peer.QueuedLine) {
 	p.w.some(SomeNotQueued)
 	for _, l := range ls {
-		p.w.check.lines[l.ID] = &typed{who: p.m.who, text: l.Text, maybe: true}
+		p.w.check.accept(typed{id: l.ID, who: p.m.who, text: l.Text, maybe: true})
 	}
 }
 
@@ -230,20 +247,22 @@ func (c *checks) restarted(m *machine, had map[turn.ID]bool, unsent map[turn.Lin
 	if !t.before {
 		return
 	}
-	for id, k := range c.turns {
-		if k.kept>>m.who&1 == 0 || had[id] || m.copied {
+	for _, k := range c.said {
+		id := k.signed.ID()
+		if k.has>>m.i&1 == 0 || had[id] {
 			continue
 		}
 		if !m.rotten && (!t.power || t.durable[id]) {
 			w.wrong("lost", "%s has lost turn %s (%q), though its disk had it", m.label(), id.Short(), k.signed.Turn().Texts)
 			return
 		}
-		if bits.OnesCount64(k.kept) == 1 {
+		if k.has &^= 1 << m.i; k.has == 0 {
 			k.lost = true // unless it is on its way to somebody
 			c.lost++
 		}
 	}
-	for id, l := range c.lines {
+	for _, l := range c.typed {
+		id := l.id
 		if l.who != m.who || unsent[id] || l.maybe {
 			continue
 		}
@@ -285,7 +304,7 @@ func (c *checks) sends(p *process, d peer.Datagram) {
 	}
 	for _, b := range m.Turns {
 		id, err := turn.Claimed(p.w.group, b)
-		if k := c.turns[id]; err != nil || k == nil || k.kept>>p.m.who&1 == 0 {
+		if k := c.turns[id]; err != nil || k == nil || k.kept>>p.m.i&1 == 0 {
 			p.w.wrong("append-first", "%s sends turn %s, which it has in no replica", p.m.label(), id.Short())
 		}
 	}
@@ -316,7 +335,7 @@ func (c *checks) step(p *process) {
 // copied notes that there are two programs with a machine's directory: what waits in one
 // of them may stay there.
 func (c *checks) copied(m *machine) {
-	for _, l := range c.lines {
+	for _, l := range c.typed {
 		if l.who == m.who {
 			l.maybe = true
 		}

@@ -115,13 +115,13 @@ func (c *checks) whole(w *world, p *process) {
 			carried[id] = it.ID
 		}
 	}
-	for id, l := range c.lines {
-		if _, spoken := carried[id]; !spoken && !l.maybe && !c.gone(l) {
+	for _, l := range c.typed {
+		if _, spoken := carried[l.id]; !spoken && !l.maybe && !c.gone(l) {
 			w.wrong("lost", "%s has never heard %q, which %s has accepted", p.m.label(), l.text, Name(l.who))
 		}
 	}
-	for id, k := range c.turns {
-		if !k.lost && !h.Has(id) {
+	for _, k := range c.said {
+		if id := k.signed.ID(); !k.lost && !h.Has(id) {
 			w.wrong("lost", "%s lacks turn %s, which nobody has lost", p.m.label(), id.Short())
 		}
 	}

@@ -20,7 +20,7 @@ func (e *seen) tell(p *process, event peer.Event) {
 		k := c.turns[v.ID]
 		if k == nil {
 			w.wrong("delivered", "%s tells turn %s as delivered, which nobody has", p.m.label(), v.ID.Short())
-		} else if n := bits.OnesCount64(k.kept &^ (1 << p.m.who)); n < v.To {
+		} else if n := bits.OnesCount64(k.kept &^ (1 << p.m.i)); n < v.To {
 			w.wrong("delivered", "%s tells turn %s as delivered to %d members, and %d have it", p.m.label(), v.ID.Short(), v.To, n)
 		}
 	case peer.Floor:
@@ -101,7 +101,7 @@ func (e *seen) show(p *process, v peer.TurnShown) {
 	case k == nil:
 		w.wrong("shown", "%s shows turn %s, which nobody has said", p.m.label(), v.ID.Short())
 		return
-	case k.kept>>p.m.who&1 == 0:
+	case k.kept>>p.m.i&1 == 0:
 		w.wrong("append-first", "%s shows turn %s, which it has in no replica", p.m.label(), v.ID.Short())
 		return
 	case e.shown[v.ID]:
@@ -143,7 +143,7 @@ func (e *seen) line(p *process, v peer.Line) {
 			w.wrong("said", "%s tells %q as said, and no turn carries it", p.m.label(), l.text)
 		case e.had[v.Turn]:
 			w.some(SomeOldSaid)
-		case !e.durable[v.Turn] && k.kept&^(1<<p.m.who) == 0:
+		case !e.durable[v.Turn] && k.kept&^(1<<p.m.i) == 0:
 			w.wrong("said", "%s tells %q as said, and nobody has it on a disk for good", p.m.label(), l.text)
 		}
 		l.said = true

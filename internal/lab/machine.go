@@ -262,9 +262,18 @@ func (m *machine) heal() {
 	if p := m.runs; p != nil {
 		p.input(func() { p.core.SetDelay(p.now(), 0, 0); p.core.Release(p.now(), 0) })
 	}
-	if m.runs == nil && m.i == m.who {
-		m.start()
+	m.mustRun()
+}
+
+// mustRun starts the program, if the faults have ended and it runs nowhere: of two that
+// have one identity, one leaves, and stays away.
+func (m *machine) mustRun() {
+	for _, o := range m.w.machines {
+		if o.who == m.who && o.runs != nil {
+			return
+		}
 	}
+	m.w.machines[m.who].start()
 }
 
 // rot flips a bit of a replica, if a whole one is left.

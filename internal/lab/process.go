@@ -325,8 +325,8 @@ func (p *process) exit() {
 		p.w.check.died(p.m, false)
 		p.m.runs = nil
 		switch {
-		case p.w.healed && p.m.i == p.m.who:
-			p.m.start()
+		case p.w.healed:
+			p.m.mustRun()
 		case p.m.away > 0:
 			p.w.push(item{at: p.w.now + p.m.away, kind: itemStart, machine: p.m})
 		}
