@@ -2,7 +2,10 @@ package floor
 
 import (
 	"cmp"
+	"slices"
 	"time"
+
+	"github.com/papo-chat/papo/internal/broken"
 )
 
 // Ask asks for the floor. If the permissions kept from before suffice the
@@ -88,7 +91,7 @@ func (f *Floor) renews() bool {
 // permits is F2 for one member.
 func (f *Floor) permits(m Member, now time.Duration) bool {
 	p, ok := f.perms[m]
-	return ok && (now < p.until || f.without.has(noF2Lease))
+	return ok && (now < p.until || f.without.Has(broken.F2Lease))
 }
 
 // due returns when m is to be asked (again) for the present request. Who gave
@@ -153,7 +156,7 @@ func (f *Floor) receiveRep(now time.Duration, from Member, r Rep) {
 	f.Observe(r.Clock)
 	mine := -1
 	for i, g := range r.Grants {
-		if g.To == f.self || f.without.has(anyAddressee) {
+		if g.To == f.self || f.without.Has(broken.F9Addressee) {
 			mine = i
 			break
 		}
@@ -193,7 +196,7 @@ func (f *Floor) receiveRep(now time.Duration, from Member, r Rep) {
 // answers tells whether the reply is to the present request, and takes the
 // permission if anything of its lease is left.
 func (f *Floor) answers(now time.Duration, from Member, r Rep, g Grant) bool {
-	late := f.without.has(acceptIdle) || f.without.has(acceptIdleHand) && r.HandOver
+	late := f.without.Has(broken.F2NotIdle) || f.without.Has(broken.F2NotIdleHandOver) && r.HandOver
 	if f.state == idle && !late || f.state == leaving {
 		return false
 	}
@@ -203,17 +206,17 @@ func (f *Floor) answers(now time.Duration, from Member, r Rep, g Grant) bool {
 	if !f.view.Has(from) {
 		return false
 	}
-	if g.TS != f.ts && !f.without.has(untaggedReply) {
+	if g.TS != f.ts && !f.without.Has(broken.F2Tag) {
 		return false
 	}
-	if r.View != f.entry && !f.without.has(noF6Hash) {
+	if r.View != f.entry && !f.without.Has(broken.F6ViewHash) && !f.without.Has(broken.F6Membership) {
 		return false
 	}
 	s := f.sendings[g.K%sendingsKept]
 	if s.k != g.K || g.K == 0 {
 		return false // so long ago that its time is forgotten
 	}
-	if f.without.has(leaseFromReceipt) {
+	if f.without.Has(broken.F2LeaseFromSending) {
 		s.at = now
 	}
 	if now >= s.at+Lease {
@@ -251,7 +254,7 @@ func (f *Floor) prolong(now time.Duration) {
 func (f *Floor) firstEnd(now time.Duration) time.Duration {
 	until := now + Lease
 	for _, m := range f.view.members {
-		if p, ok := f.perms[m]; ok && !f.without.has(noF2Lease) {
+		if p, ok := f.perms[m]; ok && !f.without.Has(broken.F2Lease) {
 			until = min(until, p.until)
 		}
 	}
@@ -268,7 +271,7 @@ func (f *Floor) receiveWait(now time.Duration, from Member, n uint32, w Wait) {
 	if f.state != asking {
 		return
 	}
-	if f.without.has(waitIsReply) {
+	if f.without.Has(broken.F2WaitIsNoReply) {
 		f.perms[from] = permission{sent: now, until: now + Lease}
 	}
 	if f.permits(from, now) {
@@ -370,19 +373,19 @@ func (f *Floor) tryEnter(now time.Duration) {
 }
 
 func (f *Floor) mayEnter(now time.Duration) bool {
-	if f.quiet && !f.without.has(noF4) { // F4
+	if f.quiet { // F4
 		return false
 	}
-	if f.entry != f.view.hash && !f.without.has(noF1) { // F1
+	if f.entry != f.view.hash && !f.without.Has(broken.F1VoidReplies) { // F1
 		return false
 	}
-	if len(f.Outstanding(now)) > 0 && !f.without.has(noF3) { // F3
+	if len(f.Outstanding(now)) > 0 && !f.without.Has(broken.F3OwnGrants) { // F3
 		return false
 	}
-	if f.without.has(enterOnTimeout) && now-f.began > time.Second {
+	if f.without.Has(broken.F2AllReplies) && now-f.began > time.Second {
 		return true
 	}
-	if f.without.has(countReplies) && f.replies >= f.view.Len()-1 {
+	if f.without.Has(broken.F2SetOfReplies) && f.replies >= f.view.Len()-1 {
 		return true
 	}
 	for _, m := range f.view.members { // F2
@@ -428,6 +431,9 @@ func (f *Floor) HandOver(now time.Duration) Rep {
 func (f *Floor) handOver(now time.Duration) Rep {
 	f.state = idle // for F7: who waits may be answered now
 	queue := f.answerable(now)
+	if f.without.Has(broken.F7QueueOrder) {
+		slices.Reverse(queue)
+	}
 	f.granted = queue
 	return f.grant(queue, now, true)
 }
@@ -439,7 +445,7 @@ func (f *Floor) handOver(now time.Duration) Rep {
 func (f *Floor) Left(at time.Duration) {
 	if f.state == leaving {
 		f.left(at, at >= f.until)
-		if !f.without.has(backdatedGrant) {
+		if !f.without.Has(broken.F9AnswerTime) {
 			at = max(at, f.latest)
 		}
 		f.advance(at)
@@ -479,7 +485,7 @@ func (f *Floor) Cancel(now time.Duration) bool {
 // forgetReleased: RELEASE and keeping permissions are exclusive, because who
 // gets the RELEASE drops its grant.
 func (f *Floor) forgetReleased() {
-	if !f.without.has(keepReleased) {
+	if !f.without.Has(broken.F10ForgetOnRelease) {
 		clear(f.perms)
 	}
 }

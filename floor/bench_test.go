@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/papo-chat/papo/internal/broken"
 )
 
 var sizes = []int{3, 16, 64}
@@ -103,7 +105,7 @@ func BenchmarkAnswer(b *testing.B) {
 func BenchmarkHandOver(b *testing.B) {
 	for _, size := range sizes {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
-			r := newRush(size, 50*time.Microsecond, 50*time.Microsecond, 0)
+			r := newRush(size, 50*time.Microsecond, 50*time.Microsecond, broken.Rules{})
 			if err := r.steady(); err != nil {
 				b.Fatal(err)
 			}

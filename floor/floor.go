@@ -3,6 +3,8 @@ package floor
 import (
 	"slices"
 	"time"
+
+	"github.com/papo-chat/papo/internal/broken"
 )
 
 // The constants of the protocol. All members must have the same ones, so they
@@ -105,6 +107,10 @@ type Config struct {
 	// Clock is the Lamport time to begin with: at least every stamp that this
 	// member has stored.
 	Clock uint64
+	// Without is what a simulation takes out of the rules, to show what they are
+	// for. A program that imports this package from outside of papo's module cannot
+	// set it: its type is internal, and only its zero value, all rules, can be had.
+	Without broken.Rules
 }
 
 // Floor is one member's part in the distributed mutex. See the package comment.
@@ -152,8 +158,8 @@ type Floor struct {
 	out    []Send
 	events []Event
 
-	without rules
-	replies int // countReplies only
+	without broken.Rules
+	replies int // F2SetOfReplies only
 	life    time.Duration
 }
 
@@ -163,9 +169,13 @@ func New(c Config, now time.Duration) *Floor {
 	if !c.View.Has(c.Self) {
 		c.View = NewView(append(slices.Clone(c.View.Members()), c.Self)...)
 	}
+	quiet := Quiet
+	if c.Without.Has(broken.F4Quiet) {
+		quiet = 0
+	}
 	return &Floor{
 		self: c.Self, clock: c.Clock, view: c.View,
-		quiet: true, quietUntil: now + Quiet, life: GrantLife,
+		quiet: true, quietUntil: now + quiet, life: GrantLife, without: c.Without,
 		perms: map[Member]permission{}, targets: map[Member]target{}, waits: map[Member]wait{},
 		grants: map[Member]grant{}, deferrals: map[Member]deferral{}, seenBy: map[Member]seen{},
 	}
@@ -177,7 +187,7 @@ func (f *Floor) Clock() uint64 { return f.clock }
 // Observe raises the clock to ts: a stamp that this member has stored, or a
 // time that another told. What is not below MaxTime is ignored.
 func (f *Floor) Observe(ts uint64) {
-	if ts > f.clock && ts < MaxTime && !f.without.has(noClockRaise) {
+	if ts > f.clock && ts < MaxTime && !f.without.Has(broken.F6ClockRaise) {
 		f.clock = ts
 	}
 }
@@ -299,7 +309,7 @@ func (f *Floor) SetView(now time.Duration, v View) {
 	f.view = v
 	clear(f.deferrals)
 	f.forgetWaits()
-	if !f.without.has(noF1) {
+	if !f.without.Has(broken.F1VoidReplies) {
 		clear(f.perms)
 	}
 	f.replies = 0
@@ -310,7 +320,7 @@ func (f *Floor) SetView(now time.Duration, v View) {
 		clear(f.targets) // all are asked anew, with the same ts
 		f.askMissing(now)
 	case holding, leaving:
-		if f.without.has(renewStale) {
+		if f.without.Has(broken.StaleHold) {
 			f.entry = v.hash
 			break
 		}

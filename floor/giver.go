@@ -3,6 +3,8 @@ package floor
 import (
 	"slices"
 	"time"
+
+	"github.com/papo-chat/papo/internal/broken"
 )
 
 // receiveReq is F6 to F9.
@@ -11,7 +13,7 @@ func (f *Floor) receiveReq(now time.Duration, from Member, r Req) {
 		return
 	}
 	s := f.seenOf(from)
-	if s.hasK && r.K <= s.k && !f.without.has(lowerGrant) {
+	if s.hasK && r.K <= s.k && !f.without.Has(broken.F9NewestRequest) {
 		return // an older or repeated sending
 	}
 	s.k, s.hasK = max(s.k, r.K), true
@@ -21,8 +23,9 @@ func (f *Floor) receiveReq(now time.Duration, from Member, r Req) {
 	if r.TS <= s.released {
 		return
 	}
-	if f.quiet && !f.without.has(noF4) || !f.view.Has(from) && !f.without.has(noF6View) ||
-		r.View != f.view.hash && !f.without.has(noF6Hash) {
+	stranger := f.view.Has(from) && r.View != f.view.hash && !f.without.Has(broken.F6ViewHash) ||
+		!f.view.Has(from) && !f.without.Has(broken.F6Membership)
+	if f.quiet || stranger {
 		f.tell(now, Event{Kind: Mismatch, Who: from, WhoTS: r.TS})
 		return
 	}
@@ -45,20 +48,21 @@ func (f *Floor) receiveReq(now time.Duration, from Member, r Req) {
 func (f *Floor) keepsWaiting(m Member, now time.Duration) Why {
 	switch f.state { // F7
 	case holding, leaving:
-		if !f.without.has(grantHolding) {
+		if !f.without.Has(broken.F7DeferWhileHolding) {
 			return WhyHolding
 		}
 	case asking:
 		mine := f.stamp()
-		if f.without.has(compareClock) {
+		if f.without.Has(broken.F7RequestTime) {
 			mine.TS = f.clock
 		}
-		if mine.Before(f.deferredStamp(m)) && !(f.without.has(tieBoth) && f.deferrals[m].ts == f.ts) {
+		given := f.without.Has(broken.F7TieByID) && f.deferrals[m].ts == f.ts || f.without.Has(broken.F7DeferWhileLower)
+		if mine.Before(f.deferredStamp(m)) && !given {
 			return WhyAsking
 		}
 	}
 	for o, g := range f.grants { // F8
-		if o != m && now < g.until && !f.view.Has(o) && !f.without.has(noF8) {
+		if o != m && now < g.until && !f.view.Has(o) && !f.without.Has(broken.F8OutsideGrants) {
 			return WhyGrant
 		}
 	}
@@ -98,7 +102,7 @@ func (f *Floor) deferredStamp(m Member) Stamp { return Stamp{f.deferrals[m].ts, 
 // order of their requests.
 func (f *Floor) answerable(now time.Duration) []Member {
 	queue := f.queue(func(m Member) bool { return f.keepsWaiting(m, now) == 0 })
-	if f.without.has(halfDeferred) {
+	if f.without.Has(broken.F7AllDeferred) {
 		half := queue[:0]
 		for i, m := range queue {
 			if i%2 == 0 {
@@ -132,12 +136,12 @@ func (f *Floor) grant(queue []Member, now time.Duration, handOver bool) Rep {
 	for _, m := range queue {
 		d := f.deferrals[m]
 		delete(f.deferrals, m)
-		if !f.without.has(keepGranted) {
+		if !f.without.Has(broken.F9PermissionGone) {
 			delete(f.perms, m)
 		}
 		g := f.grants[m]
 		g.until = now + f.life
-		if d.ts > g.ts || f.without.has(lowerGrant) {
+		if d.ts > g.ts || f.without.Has(broken.F9NewestRequest) {
 			g.ts = d.ts
 		}
 		f.grants[m] = g
@@ -153,7 +157,9 @@ func (f *Floor) receiveRelease(from Member, r Release) {
 		return
 	}
 	f.Observe(r.TS)
-	f.release(from, r.TS)
+	if !f.without.Has(broken.F10DropOnRelease) {
+		f.release(from, r.TS)
+	}
 }
 
 func (f *Floor) release(from Member, ts uint64) {

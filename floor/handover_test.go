@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/papo-chat/papo/internal/broken"
 )
 
 // rush is a group in which everybody always wants the floor, on a network that
@@ -37,15 +39,14 @@ type departure struct {
 	who int
 }
 
-func newRush(size int, delay, hold time.Duration, without rules) *rush {
+func newRush(size int, delay, hold time.Duration, without broken.Rules) *rush {
 	r := &rush{now: time.Hour, delay: delay, hold: hold, wakes: make([]time.Duration, size)}
 	var members []Member
 	for i := range size {
 		members = append(members, Member{Key: [32]byte{byte(i)}, Incarnation: uint64(100 + i)})
 	}
 	for _, m := range members {
-		f := New(Config{Self: m, View: NewView(members...)}, r.now)
-		f.without = without
+		f := New(Config{Self: m, View: NewView(members...), Without: without}, r.now)
 		r.floors = append(r.floors, f)
 	}
 	r.now += Quiet
@@ -173,7 +174,7 @@ func TestHandOverTakesOneDelay(t *testing.T) {
 	} {
 		for size := 2; size <= 10; size++ {
 			t.Run(fmt.Sprintf("delay %v, hold %v, %d members", net.delay, net.hold, size), func(t *testing.T) {
-				r := newRush(size, net.delay, net.hold, 0)
+				r := newRush(size, net.delay, net.hold, broken.Rules{})
 				if err := r.steady(); err != nil {
 					t.Fatal(err)
 				}
@@ -202,7 +203,7 @@ func TestHandOverTakesOneDelay(t *testing.T) {
 func TestHalfOfTheDeferredAnswered(t *testing.T) {
 	const delay, hold = 300 * time.Microsecond, 500 * time.Microsecond
 	for size := 2; size <= 10; size++ {
-		r := newRush(size, delay, hold, halfDeferred)
+		r := newRush(size, delay, hold, broken.Of(broken.F7AllDeferred))
 		if err := r.steady(); err != nil {
 			t.Fatalf("%d members: %v", size, err)
 		}
@@ -221,7 +222,7 @@ func TestHalfOfTheDeferredAnswered(t *testing.T) {
 // times as much.
 func TestLongHoldIsQuiet(t *testing.T) {
 	const size, seconds, most = 32, 20, 240
-	r := newRush(size, 200*time.Microsecond, time.Minute, 0)
+	r := newRush(size, 200*time.Microsecond, time.Minute, broken.Rules{})
 	end := r.now + 3*time.Second // they settle
 	for r.now < end {
 		r.step()

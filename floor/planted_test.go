@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/papo-chat/papo/internal/broken"
 	"github.com/papo-chat/papo/internal/transport/memnet"
 )
 
@@ -15,37 +16,38 @@ import (
 // ever: else the schedules have no teeth.
 var planted = []struct {
 	name    string
-	without rules
+	without broken.Rules
 	tune    func(*faults, *rand.Rand)
 	seeds   uint64
 	finds   string
 }{
-	{"F1: replies survive a change of view", noF1, calm, 400, "both"},
-	{"F2: replies never expire at the asker", noF2Lease, calm, 400, "both"},
-	{"F3: enters with a live grant outside of its view", noF3, views, 300, "both"},
-	{"F4: enters and answers while quiet", noF4, crashes, 6000, "both"},
-	{"F6: answers who is not in its view", noF6View | noF6Hash, calm, 600, "both"},
-	{"F6: views are not compared", noF6Hash, calm, 800, "both"},
-	{"F8: grants with a live grant outside of its view", noF8, longHolds, 300, "both"},
-	{"a late reply is accepted while idle", acceptIdle, lateAndCalm, 400, "both"},
-	{"a reply in a hand-over is accepted while idle", acceptIdleHand, lateAndCalm, 3000, "both"},
-	{"a hold is renewed after a change of view", renewStale, calmThree, 500, "both"},
-	{"permissions are kept after RELEASE", keepReleased, releases, 1000, "both"},
-	{"a REP for another is taken", anyAddressee, misdirected, 2000, "both"},
-	{"an older REQ lowers a grant's time", lowerGrant, older, 4000, "both"},
-	{"a WAIT counts as a REP", waitIsReply, nil, 100, "both"},
-	{"the lease is measured from receipt", leaseFromReceipt, late, 2000, "both"},
-	{"the clock is not raised on receiving", noClockRaise, mixed, 300, ""},
-	{"equal times are granted by both", tieBoth, nil, 300, "both"},
-	{"grants while holding", grantHolding, nil, 100, "both"},
-	{"compares the live clock", compareClock, nil, 300, "both"},
-	{"a reply to any request counts", untaggedReply, nil, 800, "both"},
-	{"replies are counted, repeated ones too", countReplies, nil, 100, "both"},
-	{"enters when it has waited for a second", enterOnTimeout, nil, 100, "both"},
-	{"keeps the permission of whom it answered", keepGranted, nil, 300, "both"},
-	{"answers as of the time that Left was told", backdatedGrant, func(f *faults, r *rand.Rand) { calmThree(f, r); f.gap = true }, 2000, "both"},
-	{"a clock that stops in sleep", 0, func(f *faults, r *rand.Rand) { stalls(f, r); f.sleepStops = true }, 600, "both"},
-	{"a drift of 8 % with a bound of 2 %", 0, func(f *faults, r *rand.Rand) { calmThree(f, r); f.drift, f.driftTwo = 8, true }, 600, "both"},
+	{"F1: replies survive a change of view", broken.Of(broken.F1VoidReplies), calm, 400, "both"},
+	{"F2: replies never expire at the asker", broken.Of(broken.F2Lease), calm, 400, "both"},
+	{"F3: enters with a live grant outside of its view", broken.Of(broken.F3OwnGrants), views, 300, "both"},
+	{"F4: enters and answers while quiet", broken.Of(broken.F4Quiet), crashes, 6000, "both"},
+	{"F6: answers who is not in its view", broken.Of(broken.F6Membership), calm, 600, "both"},
+	{"F6: views are not compared", broken.Of(broken.F6ViewHash), calm, 800, "both"},
+	{"F8: grants with a live grant outside of its view", broken.Of(broken.F8OutsideGrants), longHolds, 300, "both"},
+	{"a late reply is accepted while idle", broken.Of(broken.F2NotIdle), lateAndCalm, 400, "both"},
+	{"a reply in a hand-over is accepted while idle", broken.Of(broken.F2NotIdleHandOver), lateAndCalm, 3000, "both"},
+	{"a hold is renewed after a change of view", broken.Of(broken.StaleHold), calmThree, 500, "both"},
+	{"permissions are kept after RELEASE", broken.Of(broken.F10ForgetOnRelease), releases, 1000, "both"},
+	{"a REP for another is taken", broken.Of(broken.F9Addressee), misdirected, 2000, "both"},
+	{"an older REQ lowers a grant's time", broken.Of(broken.F9NewestRequest), older, 4000, "both"},
+	{"a WAIT counts as a REP", broken.Of(broken.F2WaitIsNoReply), nil, 100, "both"},
+	{"the lease is measured from receipt", broken.Of(broken.F2LeaseFromSending), late, 2000, "both"},
+	{"the clock is not raised on receiving", broken.Of(broken.F6ClockRaise), mixed, 300, ""},
+	{"equal times are granted by both", broken.Of(broken.F7TieByID), nil, 300, "both"},
+	{"grants while holding", broken.Of(broken.F7DeferWhileHolding), nil, 100, "both"},
+	{"grants though its own request is lower", broken.Of(broken.F7DeferWhileLower), nil, 100, "both"},
+	{"compares the live clock", broken.Of(broken.F7RequestTime), nil, 300, "both"},
+	{"a reply to any request counts", broken.Of(broken.F2Tag), nil, 800, "both"},
+	{"replies are counted, repeated ones too", broken.Of(broken.F2SetOfReplies), nil, 100, "both"},
+	{"enters when it has waited for a second", broken.Of(broken.F2AllReplies), nil, 100, "both"},
+	{"keeps the permission of whom it answered", broken.Of(broken.F9PermissionGone), nil, 300, "both"},
+	{"answers as of the time that Left was told", broken.Of(broken.F9AnswerTime), func(f *faults, r *rand.Rand) { calmThree(f, r); f.gap = true }, 2000, "both"},
+	{"a clock that stops in sleep", broken.Rules{}, func(f *faults, r *rand.Rand) { stalls(f, r); f.sleepStops = true }, 600, "both"},
+	{"a drift of 8 % with a bound of 2 %", broken.Rules{}, func(f *faults, r *rand.Rand) { calmThree(f, r); f.drift, f.driftTwo = 8, true }, 600, "both"},
 }
 
 // Each fault shows best where others do not drown it: who is cut off, stalled or

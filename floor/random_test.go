@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/papo-chat/papo/internal/broken"
 	"github.com/papo-chat/papo/internal/transport/memnet"
 )
 
@@ -35,7 +36,7 @@ func randomSchedules(t *testing.T, tune func(*faults, *rand.Rand)) {
 	}
 	entries, net := 0, memnet.Stats{}
 	for seed := range seeds {
-		s := checkSchedule(t, func() *schedule { return newSchedule(seed, 0, tune) })
+		s := checkSchedule(t, func() *schedule { return newSchedule(seed, broken.Rules{}, tune) })
 		entries += s.entries
 		of := s.net.Stats()
 		net.Sent += of.Sent
@@ -85,7 +86,7 @@ func chosenSchedule(choice []byte) *schedule {
 	}
 	perCent := func(n int) float64 { return float64(take(n)) / 100 }
 	yes := func() bool { return take(2) == 1 }
-	return newSchedule(binary.LittleEndian.Uint64(b[:8]), 0, func(f *faults, _ *rand.Rand) {
+	return newSchedule(binary.LittleEndian.Uint64(b[:8]), broken.Rules{}, func(f *faults, _ *rand.Rand) {
 		*f = faults{size: 2 + take(5)}
 		f.net = memnet.Faults{Loss: perCent(45), Duplicate: perCent(50), Reorder: perCent(30), MinDelay: leastDelay}
 		f.misdirect = 10 * take(30)

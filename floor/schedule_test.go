@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/papo-chat/papo/internal/broken"
 	"github.com/papo-chat/papo/internal/transport/memnet"
 )
 
@@ -24,7 +25,7 @@ type schedule struct {
 	net     *memnet.Queue
 	sent    []packet // in the order of sending
 	nodes   []*node
-	without rules
+	without broken.Rules
 	faults  faults
 	healed  bool
 	until   time.Duration
@@ -111,7 +112,7 @@ func (n *node) local(t time.Duration) time.Duration {
 
 func (n *node) self() Member { return n.f.self }
 
-func newSchedule(seed uint64, without rules, tune func(*faults, *rand.Rand)) *schedule {
+func newSchedule(seed uint64, without broken.Rules, tune func(*faults, *rand.Rand)) *schedule {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	s := &schedule{
 		seed: seed, rng: rng, net: memnet.NewQueue(rand.New(rand.NewPCG(seed, 2)), 0),
@@ -151,8 +152,7 @@ func (s *schedule) start(n *node) {
 	s.last++
 	n.dead, n.inbox, n.asked = false, nil, 0
 	inc := s.rng.Uint64N(4)<<32 + s.last // so that ids and start order differ
-	n.f = New(Config{Self: Member{n.key, inc}}, n.local(s.now))
-	n.f.without = s.without
+	n.f = New(Config{Self: Member{n.key, inc}, Without: s.without}, n.local(s.now))
 	if s.faults.driftTwo {
 		n.f.life = Lease * 102 / 98
 	}
@@ -383,7 +383,7 @@ func (s *schedule) someView(n *node) View {
 	all := s.chance(400)
 	ms := []Member{n.self()}
 	for _, o := range s.nodes {
-		if o != n && !o.dead && !(o.f.quiet && !s.without.has(noF4)) && (all || s.chance(600)) {
+		if o != n && !o.dead && !o.f.quiet && (all || s.chance(600)) {
 			ms = append(ms, o.self())
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/papo-chat/papo/internal/broken"
 	"github.com/papo-chat/papo/internal/wire"
 )
 
@@ -17,6 +18,9 @@ func (m *Membership) suspect(p *peer) time.Duration {
 }
 
 func (m *Membership) suspectOf(a, b time.Duration) time.Duration {
+	if m.cfg.Without.Has(broken.Suspicion) {
+		return time.Hour
+	}
 	return max(m.cfg.Suspect, 4*a, 4*b)
 }
 
@@ -32,8 +36,9 @@ func (m *Membership) hearsUntil(p *peer) time.Duration {
 
 // countsOn tells whether this member counts on p. See the package comment.
 func (m *Membership) countsOn(now time.Duration, p *peer) bool {
-	return p.known && !p.twin && m.hears(now, p) && p.hasBeat && !p.quiet &&
-		within(now, p.confirmed, m.suspect(p))
+	return p.known && !p.twin && m.hears(now, p) && p.hasBeat &&
+		(!p.quiet || m.cfg.Without.Has(broken.QuietUncounted)) &&
+		(within(now, p.confirmed, m.suspect(p)) || m.cfg.Without.Has(broken.Confirmation))
 }
 
 // confirm takes p's word that it heard this incarnation at a counter. It is
@@ -43,7 +48,7 @@ func (m *Membership) confirm(now time.Duration, p *peer, counter uint32) bool {
 		m.events = append(m.events, Misused{p.Member})
 	}
 	t, ok := m.sent.noted(counter)
-	if !ok || !within(now, t, 2*m.suspect(p)) {
+	if fresh := ok && within(now, t, 2*m.suspect(p)); !fresh && !m.cfg.Without.Has(broken.FreshConfirmation) {
 		return false
 	}
 	if !within(now, p.confirmed, m.suspect(p)) {
@@ -72,7 +77,7 @@ func (m *Membership) join(p *peer) {
 // that is quiet, else the higher one. That the other lives is sure, as it has
 // just confirmed that it hears this one.
 func (m *Membership) meetTwin(p *peer) {
-	if m.copied || !p.hasBeat {
+	if m.copied || !p.hasBeat || m.cfg.Without.Has(broken.CopyExits) {
 		return
 	}
 	if quiet := m.isQuiet(); quiet != p.quiet {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/papo-chat/papo/floor"
+	"github.com/papo-chat/papo/internal/broken"
 	"github.com/papo-chat/papo/internal/turn"
 	"github.com/papo-chat/papo/internal/wire"
 )
@@ -25,6 +26,8 @@ type Config struct {
 	// Rand is used for jitter and to choose whom to ask through. If nil, one
 	// seeded with the incarnation is used.
 	Rand *rand.Rand
+	// Without is what a simulation takes out of the rules.
+	Without broken.Rules
 }
 
 // Out is a message to send.
@@ -232,7 +235,9 @@ func (m *Membership) Bye(now time.Duration, from uint64, counter uint32) {
 	if from == m.self.Incarnation || m.gone.has(from, counter) {
 		return
 	}
-	m.gone.add(from, counter)
+	if !m.cfg.Without.Has(broken.ByeFinal) {
+		m.gone.add(from, counter)
+	}
 	if p := m.others.byID[from]; p != nil {
 		m.drop(now, p, true)
 		m.others.remove(p)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/papo-chat/papo/floor"
+	"github.com/papo-chat/papo/internal/broken"
 )
 
 // choose decides which view is this member's, and what is to be told of it.
@@ -41,10 +42,11 @@ func (m *Membership) choose(now time.Duration) {
 // follow returns the view of the lowest member that leads this one.
 func (m *Membership) follow(now time.Duration) (floor.View, bool) {
 	for _, p := range m.others.byKey {
-		if bytes.Compare(p.Key[:], m.self.Key[:]) >= 0 {
+		if bytes.Compare(p.Key[:], m.self.Key[:]) >= 0 || m.cfg.Without.Has(broken.FollowLowest) {
 			break
 		}
-		if p.leader != p.Incarnation || !m.countsOn(now, p) || !m.beatCounts(now, p) || !p.marks(m.self.Incarnation) {
+		marked := p.marks(m.self.Incarnation) || m.cfg.Without.Has(broken.FollowOwnView)
+		if p.leader != p.Incarnation || !m.countsOn(now, p) || !m.beatCounts(now, p) || !marked {
 			continue
 		}
 		if view, ok := m.viewOf(p); ok {
@@ -107,7 +109,8 @@ func (m *Membership) lead(now time.Duration) []floor.Member {
 		heardByAll[i] = ^uint64(0)
 	}
 	take := func(p *peer) {
-		if len(members) == m.cfg.MaxMembers || taken.has(p.slot) || !taken.within(p.hears) || !heardByAll.has(p.slot) {
+		mutual := taken.within(p.hears) && heardByAll.has(p.slot) || m.cfg.Without.Has(broken.MutualHearing)
+		if len(members) == m.cfg.MaxMembers || taken.has(p.slot) || !mutual {
 			return
 		}
 		for _, o := range members {

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/papo-chat/papo/internal/broken"
 	"github.com/papo-chat/papo/internal/turn"
 )
 
@@ -31,6 +32,8 @@ type Config struct {
 	Delay time.Duration
 	// Order is the order in which turns are shown; empty: OrderAgreed.
 	Order Order
+	// Without is what a simulation takes out of the rules.
+	Without broken.Rules
 
 	Restored Restored // what the start found; Turns and Recent are filled in
 	// Summary is of the turns of a checkpoint. If there are any, Loaded must be

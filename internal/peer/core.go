@@ -2,10 +2,12 @@ package peer
 
 import (
 	"crypto/ed25519"
+	"encoding/binary"
 	"slices"
 	"time"
 
 	"github.com/papo-chat/papo/floor"
+	"github.com/papo-chat/papo/internal/broken"
 	"github.com/papo-chat/papo/internal/member"
 	"github.com/papo-chat/papo/internal/turn"
 	"github.com/papo-chat/papo/internal/wire"
@@ -101,10 +103,12 @@ func New(cfg Config, now Now) *Core {
 		fragments: wire.NewReassembler(), verbose: cfg.Verbose,
 		verified: map[turn.ID]*turn.Signed{},
 	}
+	c.history.Without(cfg.Without)
 	copy(c.key[:], cfg.Private.Public().(ed25519.PublicKey))
 	c.contacts.init()
 	c.names.init(cfg.Name, c.key)
 	c.screen.init()
+	c.screen.without = cfg.Without
 	c.repair.init()
 	c.delay.init(cfg.Delay)
 	c.screen.arrival = cfg.Order == OrderArrival
@@ -150,6 +154,12 @@ func New(cfg Config, now Now) *Core {
 // be takes a new incarnation.
 func (c *Core) be(now Now, clock uint64) {
 	c.self = floor.Member{Key: c.key, Incarnation: c.cfg.Rand.Uint64() | 1}
+	if c.cfg.Without.Has(broken.NewIncarnation) {
+		c.self.Incarnation = binary.BigEndian.Uint64(c.key[:]) | 1
+	}
+	if c.cfg.Without.Has(broken.ClockRestored) {
+		clock = 0
+	}
 	c.born, c.counter, c.doubt.misused = now.Boot, 0, false
 	c.met = map[floor.Member]bool{}
 	if c.members != nil {
@@ -157,9 +167,10 @@ func (c *Core) be(now Now, clock uint64) {
 		c.earlier.OtherKey += s.OtherKey
 		c.earlier.TableFull += s.TableFull
 	}
-	c.floor = floor.New(floor.Config{Self: c.self, Clock: clock}, now.Boot)
+	c.floor = floor.New(floor.Config{Self: c.self, Clock: clock, Without: c.cfg.Without}, now.Boot)
 	c.members = member.New(member.Config{
 		Self: c.self, Name: c.cfg.Name, Beat: Beat, Suspect: Suspect, MaxMembers: MaxMembers, Rand: c.cfg.Rand,
+		Without: c.cfg.Without,
 	}, now.Boot)
 }
 
@@ -273,7 +284,7 @@ func (c *Core) receiveBeat(now Now, from uint64, counter uint32, info member.Inf
 	for _, h := range b.Heads {
 		c.want(now, h, from)
 	}
-	if b.Gaps == 0 || b.Gaps == c.history.Gaps() {
+	if b.Gaps == 0 || b.Gaps == c.history.Gaps() || c.cfg.Without.Has(broken.WholePast) {
 		c.checkDelivered(now, info.Member.Key, b.Heads)
 	}
 	if newest {
@@ -396,6 +407,7 @@ func (c *Core) settle(now Now) {
 func (c *Core) Ready(now Now) (Ready, bool) {
 	c.speak(now)
 	r := c.out
+	r.without = c.cfg.Without
 	c.out = Ready{}
 	return r, !r.empty()
 }

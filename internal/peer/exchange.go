@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/papo-chat/papo/floor"
+	"github.com/papo-chat/papo/internal/broken"
 	"github.com/papo-chat/papo/internal/member"
 	"github.com/papo-chat/papo/internal/reconcile"
 	"github.com/papo-chat/papo/internal/turn"
@@ -85,6 +86,9 @@ func (c *Core) newestHeads(limit int) []turn.ID {
 
 // settledPrint is the fingerprint of all turns with a stamp of at most s.
 func (c *Core) settledPrint(s uint64) [16]byte {
+	if c.cfg.Without.Has(broken.SettledSame) {
+		s--
+	}
 	return reconcile.Fingerprint(c.history, 0, c.history.Index(turn.Item{Stamp: s + 1}))
 }
 

@@ -1,6 +1,10 @@
 package peer
 
-import "time"
+import (
+	"time"
+
+	"github.com/papo-chat/papo/internal/broken"
+)
 
 // Now is the time of an input.
 type Now struct {
@@ -29,7 +33,7 @@ type mark struct {
 // clock looks whether the machine slept or its clock was set, and keeps marks
 // of the Lamport clock.
 func (c *Core) clock(now Now) {
-	if d := now.apart() - c.clocks.apart(); d > jump || d < -jump {
+	if d := now.apart() - c.clocks.apart(); (d > jump || d < -jump) && !c.cfg.Without.Has(broken.SleepNoticed) {
 		c.rebirth(now, CodeSlept)
 	} else if c.floor.Exhausted() || c.counter > 1<<32-1<<16 {
 		c.rebirth(now, CodeAnew)

@@ -3,6 +3,7 @@ package peer
 import (
 	"time"
 
+	"github.com/papo-chat/papo/internal/broken"
 	"github.com/papo-chat/papo/internal/turn"
 )
 
@@ -36,6 +37,8 @@ type Ready struct {
 	Send    []Datagram
 	Dequeue []turn.LineID // said or cancelled: no longer in unsent.log
 	Events  []Event
+
+	without broken.Rules // what a simulation takes out of the rules
 }
 
 func (r Ready) empty() bool {
@@ -86,21 +89,25 @@ type Network interface {
 // crash at any point of it leaves behind is what a crash of the program leaves.
 func Perform(r Ready, disk Disk, net Network, boot func() time.Duration) Performed {
 	res := Performed{Sent: make([]bool, len(r.Send))}
-	if len(r.Queue) > 0 {
+	if len(r.Queue) > 0 && !r.without.Has(broken.UnsentWritten) {
 		res.Queue = disk.Queue(r.Queue)
 	}
-	if len(r.Append) > 0 {
+	first := !r.without.Has(broken.WriteFirst)
+	if len(r.Append) > 0 && first {
 		res.Seq, res.Replicas = disk.Append(r.Append)
 	}
 	res.Boot = boot()
 	for i, d := range r.Send {
-		if d.Says && !res.kept() {
+		if d.Says && first && !res.kept() && !r.without.Has(broken.WrittenOrUnsaid) {
 			continue
 		}
-		if d.NotAfter != 0 && boot() >= d.NotAfter {
+		if d.NotAfter != 0 && boot() >= d.NotAfter && !r.without.Has(broken.NotAfter) {
 			continue
 		}
 		res.Sent[i] = net.Send(d) == nil
+	}
+	if len(r.Append) > 0 && !first {
+		res.Seq, res.Replicas = disk.Append(r.Append)
 	}
 	if len(r.Dequeue) > 0 {
 		// A failure means only that the line is looked for in the record at

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/papo-chat/papo/internal/broken"
 	"github.com/papo-chat/papo/internal/member"
 	"github.com/papo-chat/papo/internal/reconcile"
 	"github.com/papo-chat/papo/internal/turn"
@@ -114,7 +115,7 @@ func (c *Core) compareSettled(now Now, from uint64, b wire.Beat) {
 	for _, h := range b.Heads {
 		same = same && c.history.Has(h)
 	}
-	settled := c.herePrint(b.SettledStamp) == b.Settled
+	settled := c.herePrint(b.SettledStamp) == b.Settled || c.cfg.Without.Has(broken.SettledCompared)
 	if b.SettledStamp == 0 {
 		settled = true
 	}
@@ -225,6 +226,9 @@ func (c *Core) sameHeads(inc uint64) bool {
 // begin opens a session. Newest stamps come first: the window [newest -
 // firstWindow, end of time), then older ones; newest 0 is one window over all.
 func (c *Core) begin(now Now, with uint64, newest uint64) {
+	if c.cfg.Without.Has(broken.Reconciliation) {
+		return
+	}
 	r := &c.sync
 	r.number++
 	s := &session{with: with, number: r.number, to: everyStampEnd, top: newest, needed: map[turn.ID]bool{}}
@@ -283,6 +287,9 @@ func (c *Core) receiveRecon(now Now, from uint64, m wire.Recon) {
 	s.have += len(have)
 	s.due = 0
 	s.idle++
+	if len(need) > 0 && c.cfg.Without.Has(broken.AllFound) {
+		need = need[1:]
+	}
 	for _, id := range need {
 		if !c.history.Has(id) && !c.repair.coming[id] && !c.delay.has(id) {
 			s.needed[id] = true
@@ -328,6 +335,9 @@ func (c *Core) goOn(now Now) {
 		}
 		s.to = s.from
 		s.from -= min(s.from, wider*width)
+		if c.cfg.Without.Has(broken.EveryWindow) {
+			s.to -= (s.to - s.from) / 2
+		}
 		c.openWindow(now, s)
 	default:
 		c.endSession(now, true)

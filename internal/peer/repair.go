@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/papo-chat/papo/internal/broken"
 	"github.com/papo-chat/papo/internal/member"
 	"github.com/papo-chat/papo/internal/turn"
 	"github.com/papo-chat/papo/internal/wire"
@@ -142,7 +143,7 @@ func (c *Core) stored(now Now, res Performed) {
 	if len(done) == 0 {
 		return
 	}
-	kept := res.kept()
+	kept := res.kept() || c.cfg.Without.Has(broken.KeptInHeads)
 	for _, in := range done {
 		id := in.s.ID()
 		delete(r.coming, id)
@@ -158,6 +159,9 @@ func (c *Core) stored(now Now, res Performed) {
 		c.dropSaid(now, in.s)
 		if !c.screen.keeps(in.s, c.history.MaxStamp()) {
 			c.screen.add(c, now, in.s, in.repair)
+		}
+		if c.cfg.Without.Has(broken.WantParents) {
+			continue
 		}
 		for _, p := range c.history.Gap(id) {
 			c.want(now, p, c.authorHere(t.Author))
@@ -330,7 +334,7 @@ func (c *Core) answerWant(now Now, from uint64, ids []turn.ID) {
 	var single, all [][]byte
 	for _, id := range ids {
 		s := c.history.Get(id)
-		if s == nil {
+		if s == nil || c.cfg.Without.Has(broken.AnswerWants) {
 			continue
 		}
 		to := from

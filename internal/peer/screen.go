@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/papo-chat/papo/floor"
+	"github.com/papo-chat/papo/internal/broken"
 	"github.com/papo-chat/papo/internal/turn"
 )
 
@@ -58,6 +59,7 @@ type screen struct {
 	fillTop  turn.Item         // the highest of them
 	unkept   []turn.ID         // shown though no replica took them; bounded by maxUnkept
 	kept     int               // of them, how many were kept since that was told last
+	without  broken.Rules
 }
 
 // maxUnkept bounds the turns that were shown as not kept; one that is forgotten is
@@ -141,7 +143,10 @@ func (s *screen) unbatch() {
 func (s *screen) merges(now Now) bool { return s.met != 0 && now.Boot < s.met+mergeWithin }
 
 // isLate tells whether a turn that follows it in the order was shown.
-func (s *screen) isLate(it turn.Item) bool { return s.any && it.Less(s.last) }
+func (s *screen) isLate(it turn.Item) bool {
+	tie := it.Stamp == s.last.Stamp && s.without.Has(broken.TieLate)
+	return s.any && it.Less(s.last) && !tie
+}
 
 // caughtUp ends the first catch-up.
 func (s *screen) caughtUp(c *Core, now Now) {
@@ -258,7 +263,7 @@ func (c *Core) showWaiting(now Now, first bool) {
 		case state == turn.Invalid:
 			delete(s.waiting, w.ID) // never shown
 			continue
-		case !expired && (state == turn.Pending || c.parentWaits(w.ID)):
+		case !expired && (state == turn.Pending || c.parentWaits(w.ID)) && !s.without.Has(broken.ParentsFirst):
 			wait(w, w.until)
 			continue
 		case state == turn.Pending:
@@ -341,7 +346,7 @@ func (c *Core) showUnkept(now Now, t *turn.Signed) {
 // kept: it is not shown again.
 func (s *screen) keeps(t *turn.Signed, top uint64) bool {
 	i := slices.Index(s.unkept, t.ID())
-	if i < 0 {
+	if i < 0 || s.without.Has(broken.ShownOnce) {
 		return false
 	}
 	s.unkept = slices.Delete(s.unkept, i, i+1)

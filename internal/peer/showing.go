@@ -3,6 +3,7 @@ package peer
 import (
 	"time"
 
+	"github.com/papo-chat/papo/internal/broken"
 	"github.com/papo-chat/papo/internal/turn"
 )
 
@@ -78,6 +79,9 @@ func (c *Core) showOne(now Now, e showing) {
 	t := c.history.Get(e.id)
 	if t == nil {
 		return // it cannot be read now; /history has it when it can
+	}
+	if c.cfg.Without.Has(broken.LateMarked) {
+		e.late = false
 	}
 	out := c.turnShown(now, t)
 	out.Late, out.Batch, out.Follow = e.late, e.batch, e.follow

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/papo-chat/papo/floor"
+	"github.com/papo-chat/papo/internal/broken"
 	"github.com/papo-chat/papo/internal/turn"
 	"github.com/papo-chat/papo/internal/wire"
 )
@@ -140,6 +141,9 @@ func (c *Core) entered(now Now) {
 	if h.since == 0 {
 		h.since = now.Boot
 	}
+	if c.cfg.Without.Has(broken.HoldLimit) {
+		h.limit = HoldMost
+	}
 	until, _ := c.floor.Holds(now.Boot)
 	ts, _, _ := c.floor.Request()
 	c.event(Floor{At: At(now.Boot), State: FloorHeld, TS: ts, Stamp: c.floor.Clock(), View: c.floor.View().Hash(), Until: until})
@@ -180,7 +184,8 @@ func (c *Core) speak(now Now) {
 		return
 	}
 	s.queue = s.queue[n:]
-	say := &saying{turn: t, lines: lines, last: !holds && (len(s.queue) == 0 || c.floor.Contended())}
+	gives := c.floor.Contended() && !c.cfg.Without.Has(broken.LeaveContended)
+	say := &saying{turn: t, lines: lines, last: !holds && (len(s.queue) == 0 || gives)}
 	if say.last {
 		say.rep = c.floor.HandOver(now.Boot)
 	}
@@ -203,6 +208,9 @@ func (c *Core) compose(now Now, lines []line) (*turn.Signed, error) {
 	t := turn.Turn{
 		Version: turn.Version, Author: c.key, Name: c.cfg.Name, Stamp: c.floor.Stamp(),
 		Parents: c.history.ParentsForNext(), Time: min(max(now.Wall.UnixMilli(), 0), turn.MaxTime), Kind: turn.KindChat,
+	}
+	if c.cfg.Without.Has(broken.OwnStamp) {
+		t.Stamp, _, _ = c.floor.Request()
 	}
 	for _, l := range lines {
 		t.LineIDs = append(t.LineIDs, l.id)
@@ -261,7 +269,9 @@ func (c *Core) said(now Now, res Performed) {
 	if kept {
 		c.keepOwn(now, say, res)
 	} else {
-		s.queue = append(slices.Clone(say.lines), s.queue...)
+		if !c.cfg.Without.Has(broken.BackToQueue) {
+			s.queue = append(slices.Clone(say.lines), s.queue...)
+		}
 		s.retry = now.Boot + diskRetry
 		c.event(Error{At: At(now.Boot), Code: CodeDiskFull, Text: firstError(res.Replicas)})
 	}
@@ -282,7 +292,7 @@ func (c *Core) said(now Now, res Performed) {
 // carries: a crash came between saying them and noting it. They are said.
 func (c *Core) dropSaid(now Now, t *turn.Signed) {
 	s := &c.speaker
-	if len(s.queue) == 0 || t.Turn().Author != c.key {
+	if len(s.queue) == 0 || t.Turn().Author != c.key || c.cfg.Without.Has(broken.LineIDLookup) {
 		return
 	}
 	ids := t.Turn().LineIDs
@@ -315,6 +325,9 @@ func (c *Core) keepOwn(now Now, say *saying, res Performed) {
 	}
 	for _, l := range say.lines {
 		c.event(Line{At: At(now.Boot), N: l.n, State: LineSent, Turn: o.id, Line: l.id})
+	}
+	if c.cfg.Without.Has(broken.SafeBeforeSaid) {
+		c.safe(now, o)
 	}
 	c.screen.add(c, now, say.turn, false)
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"slices"
+
+	"github.com/papo-chat/papo/internal/broken"
 )
 
 // History is the set of all turns that a member has, in the order. It only grows.
@@ -39,6 +41,7 @@ type History struct {
 	gaps    Sum    // of the hashes of what is wanted
 	parents []ID   // for the next turn; nil: to be chosen again
 	base    *start // nil: it is not partial
+	without broken.Rules
 }
 
 // pending is a turn that waits for parents.
@@ -51,6 +54,9 @@ type pending struct {
 
 // NewHistory gives an empty history that keeps all turns in memory.
 func NewHistory() *History { return empty(nil) }
+
+// Without takes rules out, for what is added from now on: a simulation does.
+func (h *History) Without(rules broken.Rules) { h.without = rules }
 
 func empty(archive Archive) *History {
 	h := &History{
@@ -100,7 +106,9 @@ func (h *History) Add(s *Signed) (added bool, resolved []ID) {
 		items = append(items, h.arrived(s.Item())...)
 	} else {
 		h.heads[s.id] = s.Stamp()
-		h.sorted = nil
+		if !h.without.Has(broken.HeadsRenewed) {
+			h.sorted = nil
+		}
 	}
 	return true, idsOf(items)
 }
@@ -132,8 +140,9 @@ func (h *History) arrived(it Item) (resolved []Item) {
 
 // judge gives a turn whose parents are all stored its state.
 func (h *History) judge(id ID, t pending) Item {
+	fits := t.stamp > t.top && t.stamp <= t.top+MaxJump || h.without.Has(broken.StampsChecked)
 	switch {
-	case t.stamp <= t.top || t.stamp > t.top+MaxJump:
+	case !fits:
 		h.odd[id] = Invalid
 	case !t.known:
 		h.odd[id] = Newer

@@ -3,6 +3,8 @@ package turn
 import (
 	"bytes"
 	"slices"
+
+	"github.com/papo-chat/papo/internal/broken"
 )
 
 // MaxStamp is the stamp that the next turn has to exceed, by at most MaxJump: the
@@ -60,6 +62,9 @@ func (h *History) chooseParents() []ID {
 	top, ok := h.top()
 	if !ok {
 		return nil
+	}
+	if h.without.Has(broken.AllHeads) {
+		return []ID{top.ID}
 	}
 	items := make([]Item, 1, MaxParents+1) // the last in the order, that first
 	items[0] = top
