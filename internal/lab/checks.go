@@ -35,7 +35,7 @@ func (w *world) wrong(promise, format string, args ...any) {
 // told is a turn that was written somewhere.
 type told struct {
 	signed *turn.Signed
-	author int
+	by     *process
 	kept   uint64 // machines that have, or had, it on a disk
 	has    uint64 // machines that have it on a disk, as far as a start has shown
 	lost   bool   // none has: it may be gone
@@ -55,7 +55,8 @@ type typed struct {
 type checks struct {
 	wrong *Wrong
 	turns map[turn.ID]*told
-	said  []*told // of turns, in the order of saying
+	half  map[turn.ID]*told // turns that no replica took, and that may be on a disk all the same
+	said  []*told           // of turns, in the order of saying
 	lines map[turn.LineID]*typed
 	typed []*typed // of lines, in the order of typing
 	lost  int      // of turns
@@ -68,7 +69,7 @@ func (c *checks) accept(l typed) {
 }
 
 func newChecks() checks {
-	return checks{turns: map[turn.ID]*told{}, lines: map[turn.LineID]*typed{}}
+	return checks{turns: map[turn.ID]*told{}, half: map[turn.ID]*told{}, lines: map[turn.LineID]*typed{}}
 }
 
 // seen is what is known of one run of a program.
@@ -116,6 +117,10 @@ func (e *seen) start(p *process, r *store.Restored) {
 // stored checks a turn that a disk has.
 func (c *checks) stored(w *world, m *machine, t *turn.Signed) {
 	k := c.turns[t.ID()]
+	if k == nil && c.half[t.ID()] != nil {
+		k = c.half[t.ID()]
+		c.say(w, m, k)
+	}
 	if k == nil {
 		w.wrong("record", "%s has turn %s, which nobody said", m.label(), t.ID().Short())
 		return
@@ -147,11 +152,11 @@ func (e *seen) appended(p *process, ts []*turn.Signed, r store.Result) {
 			w.wrong("append-first", "%s gets turn %s, which its author has in no replica", p.m.label(), t.ID().Short())
 			return
 		default:
-			k = &told{signed: t, author: p.m.who}
+			k = &told{signed: t, by: p}
 			if kept {
-				c.turns[t.ID()] = k
-				c.said = append(c.said, k)
-				c.says(w, p, t)
+				c.say(w, p.m, k)
+			} else {
+				c.half[t.ID()] = k
 			}
 		}
 		if kept {
@@ -177,18 +182,21 @@ func (e *seen) appended(p *process, ts []*turn.Signed, r store.Result) {
 	e.waiting = append(e.waiting, a)
 }
 
-// says notes whose lines a turn carries.
-func (c *checks) says(w *world, p *process, t *turn.Signed) {
+// say notes a turn that a replica of its author has, and whose lines it carries.
+func (c *checks) say(w *world, m *machine, k *told) {
+	t := k.signed
+	c.turns[t.ID()] = k
+	c.said = append(c.said, k)
 	v := t.Turn()
 	for i, id := range v.LineIDs {
 		l := c.lines[id]
 		switch {
 		case l == nil:
 			// It could not be noted in unsent.log, and is said all the same.
-			c.accept(typed{id: id, who: p.m.who, text: v.Texts[i], turn: t.ID(), maybe: true})
-		case l.text != v.Texts[i] || l.who != p.m.who:
-			w.wrong("lines", "%s says %q, and the line was %q", p.m.label(), v.Texts[i], l.text)
-		case l.turn != (turn.ID{}) && l.turn != t.ID() && !p.m.copied && !c.gone(l):
+			c.accept(typed{id: id, who: m.who, text: v.Texts[i], turn: t.ID(), maybe: true})
+		case l.text != v.Texts[i] || l.who != m.who:
+			w.wrong("lines", "%s says %q, and the line was %q", m.label(), v.Texts[i], l.text)
+		case l.turn != (turn.ID{}) && l.turn != t.ID() && !m.copied && !c.gone(l):
 			w.wrong("once", "%q is said twice, in turns %s and %s", l.text, l.turn.Short(), t.ID().Short())
 		default:
 			l.turn = t.ID()

@@ -141,7 +141,7 @@ func (e *seen) line(p *process, v peer.Line) {
 		switch {
 		case k == nil:
 			w.wrong("said", "%s tells %q as said, and no turn carries it", p.m.label(), l.text)
-		case e.had[v.Turn]:
+		case k.by != p:
 			w.some(SomeOldSaid)
 		case !e.durable[v.Turn] && k.kept&^(1<<p.m.i) == 0:
 			w.wrong("said", "%s tells %q as said, and nobody has it on a disk for good", p.m.label(), l.text)

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -111,9 +112,13 @@ func Generate(seed uint64, plan Plan) *Schedule {
 		ops = 5 + rng.IntN(120)
 	}
 	for range ops {
-		s.Ops = append(s.Ops, g.op())
+		op := g.op()
+		s.Ops = append(s.Ops, op)
+		if op.Do == DoHold && rng.IntN(3) == 0 {
+			s.Ops = append(s.Ops, g.stall(op)...)
+		}
 	}
-	slices.SortStableFunc(s.Ops, func(a, b Op) int { return int(a.At - b.At) })
+	slices.SortStableFunc(s.Ops, func(a, b Op) int { return cmp.Compare(a.At, b.At) })
 	return s
 }
 
@@ -155,6 +160,20 @@ func (g *generator) net() {
 	if has(FaultBuffer) {
 		n.Buffer = pick(g.rng, 4, 16, 64)
 	}
+}
+
+// stall has a member stand still while it holds the floor.
+func (g *generator) stall(hold Op) []Op {
+	op := Op{At: min(hold.At+within(g.rng, 300*time.Millisecond), g.s.Until), M: hold.M, For: time.Second + within(g.rng, 3*time.Second)}
+	switch {
+	case g.with[FaultSleep]:
+		op.Do = DoSleep
+	case g.with[FaultPause]:
+		op.Do = DoPause
+	default:
+		return nil
+	}
+	return []Op{op}
 }
 
 // op draws one operation. Most are lines.

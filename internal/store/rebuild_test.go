@@ -411,3 +411,39 @@ func TestAppendWhileRebuilding(t *testing.T) {
 		}
 	}
 }
+
+// The fsyncs of the only replica fail for a long time. Once the disk is well again, one
+// append that nothing takes is enough: the next Sync mends the log, however often it
+// failed before.
+func TestFsyncFailsForLong(t *testing.T) {
+	ts := chain(t, group, 4)
+	d := storetest.New()
+	o := options(d)
+	o.Replicas = 1
+	s, _ := open(t, o)
+	s.Append(ts[:2])
+	d.Fault = func(op storetest.Op) (f storetest.Fault) {
+		if op.Kind == storetest.OpSync {
+			f.Err = errDisk
+		}
+		return f
+	}
+	for range 1000 {
+		if _, err := s.Sync(0); err == nil {
+			t.Fatal("an fsync succeeded")
+		}
+	}
+	d.Fault = nil
+	if res := s.Append(ts[2:]); res.Kept() != 0 {
+		t.Fatal("a log whose fsync failed took turns")
+	}
+	if _, err := s.Sync(0); err != nil {
+		t.Errorf("the disk is well, and the log is not mended: %v", err)
+	}
+	if res := s.Append(ts[2:]); res.Kept() != 1 {
+		t.Errorf("the mended log took nothing: %v", res.Replicas)
+	}
+	if r, n := compared(s); n != 4 || !r[0].Consistent() {
+		t.Errorf("%+v of %d", r, n)
+	}
+}

@@ -175,7 +175,8 @@ func (r Result) Kept() int {
 // it missed stays missing there. It is tried again at the next Append, and if
 // it fails again, after one more that it is left out of, then three, seven and
 // so on up to 255. When no other replica keeps the turns, all are tried. A
-// replica whose file must be written anew first is left to Sync.
+// replica whose file must be written anew first is left to Sync, which tries at
+// once if no replica kept the turns.
 func (s *Store) Append(ts []*turn.Signed) Result {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -204,6 +205,11 @@ func (s *Store) Append(ts []*turn.Signed) Result {
 	if res.Kept() == 0 {
 		for _, i := range left {
 			res.Replicas[i] = s.replicas[i].append(b)
+		}
+	}
+	if res.Kept() == 0 {
+		for _, r := range s.replicas {
+			r.syncRetry.skip = 0 // nothing can be said until a log is written anew: the next Sync tries
 		}
 	}
 	if res.Kept() > 0 {
