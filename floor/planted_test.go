@@ -119,3 +119,55 @@ func TestPlantedBugsAreFound(t *testing.T) {
 		})
 	}
 }
+
+// TestReleaseNotHeeded plants the bug that a RELEASE is not heeded: it stops nobody,
+// because grants end by themselves, but the holder hands the floor on to who has
+// taken its request back.
+func TestReleaseNotHeeded(t *testing.T) {
+	for _, without := range []broken.Rules{{}, broken.Of(broken.F10DropOnRelease)} {
+		a, b := Member{Key: [32]byte{1}, Incarnation: 1}, Member{Key: [32]byte{2}, Incarnation: 2}
+		v := NewView(a, b)
+		f := New(Config{Self: a, View: v, Without: without}, 0)
+		now := Quiet
+		f.Tick(now)
+		f.Receive(now, b, 1, Req{TS: 7, K: 1, View: v.Hash()}) // granted
+		f.Receive(now, b, 2, Release{TS: 7})
+		f.Ask(now)
+		ts, _, _ := f.Request()
+		f.Receive(now, b, 3, Rep{View: v.Hash(), Clock: 9, Grants: []Grant{{To: a, TS: ts, K: 1}}})
+		f.Receive(now, b, 4, Req{TS: 11, K: 2, View: v.Hash()}) // deferred
+		if _, _, holds := f.Request(); !holds || len(f.Queue()) != 1 {
+			t.Fatalf("holds: %v, queue %v", holds, f.Queue())
+		}
+		f.Receive(now, b, 5, Release{TS: 11})
+		if found := len(f.Queue()) != 0; found != (without != broken.Rules{}) {
+			t.Errorf("%v: the queue is %v", without, f.Queue())
+		}
+	}
+}
+
+// TestQueueOrderReversed plants the bug that a hand-over names those that waited in
+// reverse. It stops nobody either: the order of entries is that of the requests. But
+// all wait for the one that is named first.
+func TestQueueOrderReversed(t *testing.T) {
+	for _, without := range []broken.Rules{{}, broken.Of(broken.F7QueueOrder)} {
+		a, b, c := Member{Key: [32]byte{1}, Incarnation: 1}, Member{Key: [32]byte{2}, Incarnation: 2}, Member{Key: [32]byte{3}, Incarnation: 3}
+		v := NewView(a, b, c)
+		f := New(Config{Self: a, View: v, Without: without}, 0)
+		now := Quiet
+		f.Ask(now)
+		ts, _, _ := f.Request()
+		for _, m := range []Member{b, c} {
+			f.Receive(now, m, 1, Rep{View: v.Hash(), Clock: 9, Grants: []Grant{{To: a, TS: ts, K: 1}}})
+		}
+		f.Receive(now, c, 2, Req{TS: 12, K: 1, View: v.Hash()})
+		f.Receive(now, b, 2, Req{TS: 11, K: 1, View: v.Hash()})
+		if _, _, holds := f.Request(); !holds || len(f.Queue()) != 2 {
+			t.Fatalf("holds: %v, queue %v", holds, f.Queue())
+		}
+		grants := f.HandOver(now).Grants
+		if found := grants[0].To != b; len(grants) != 2 || found != (without != broken.Rules{}) {
+			t.Errorf("%v: handed over to %v", without, grants)
+		}
+	}
+}
