@@ -39,6 +39,7 @@ var house = map[string][]string{
 	"internal/ui/words":                {},
 	"internal/ui/plain":                {"floor", "internal/peer", "internal/turn", "internal/ui", "internal/ui/words"},
 	"internal/ui/line":                 {"internal/peer", "internal/turn", "internal/ui", "internal/ui/words"},
+	"internal/ui/story":                {"floor", "internal/peer", "internal/trace", "internal/turn", "internal/ui", "internal/ui/words"},
 	"internal/ui/report":               {"internal/peer", "internal/turn", "internal/ui/words"},
 	"internal/node":                    {"internal/peer", "internal/seal", "internal/store", "internal/turn", "internal/ui"},
 	"internal/ui/uitest":               {"floor", "internal/peer", "internal/turn", "internal/ui"},

@@ -49,6 +49,10 @@ const (
 	KindWrong   Kind = "wrong"   // lab: a promise is broken: Code, Text
 )
 
+// CodeDropped is the Code of a KindTell that papo itself puts into the trace of a chat:
+// Count events of Member are missing before it, because the disk was too slow.
+const CodeDropped = "trace-dropped"
+
 // Message is what a datagram says. Which fields it has depends on Msg.
 type Message struct {
 	Msg    string   `json:"msg,omitempty"` // HELLO, BEAT, REQ, ...: the names of docs/PROTOCOL.md
