@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"time"
 )
 
 // Errors of Read.
@@ -17,6 +18,23 @@ var (
 	// ErrNewer: a newer papo wrote it.
 	ErrNewer = errors.New("the trace was written by a newer papo")
 )
+
+// MaxAt bounds the times of a trace, and of Until in both directions: 36 years. Other
+// ones are errors of Read, so that times can be added.
+const MaxAt = time.Duration(1 << 60)
+
+var errTime = errors.New("a time out of range")
+
+// LineError is a line that is no event.
+type LineError struct {
+	Line int // counted from 1; the header is 1
+	Err  error
+}
+
+func (e *LineError) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e.Err) }
+
+// Unwrap gives what is wrong with the line.
+func (e *LineError) Unwrap() error { return e.Err }
 
 // maxLine bounds a line of a trace. One that is longer is an error.
 const maxLine = 1 << 20
@@ -42,9 +60,10 @@ func (w *Writer) Write(e Event) error { return w.enc.Encode(e) }
 // Flush hands on what is buffered.
 func (w *Writer) Flush() error { return w.w.Flush() }
 
-// Read reads the header, and gives the events one after the other; after an error, which
-// names the line, there are no more. A last line that was cut off, as a kill leaves it,
-// ends the trace without an error.
+// Read reads the header, and gives the events one after the other, once; after an error
+// there are no more. It is a *LineError where a line is no event, or is too long. A last
+// line that was cut off, as a kill leaves it, ends the trace without an error. Texts are
+// as the file has them: whoever shows them to people cleans them.
 func Read(r io.Reader) (Header, iter.Seq2[Event, error], error) {
 	s := bufio.NewScanner(r)
 	s.Buffer(make([]byte, 0, 64<<10), maxLine)
@@ -63,17 +82,25 @@ func Read(r io.Reader) (Header, iter.Seq2[Event, error], error) {
 		return h, nil, ErrNewer
 	}
 	return h, func(yield func(Event, error) bool) {
-		for n := 2; s.Scan(); n++ {
+		n := 2
+		for ; s.Scan(); n++ {
 			var e Event
-			if err := json.Unmarshal(s.Bytes(), &e); err != nil {
-				yield(e, fmt.Errorf("line %d: %w", n, err))
+			err := json.Unmarshal(s.Bytes(), &e)
+			if until := time.Duration(e.Until); err == nil && (e.At < 0 || e.At > MaxAt || until < -MaxAt || until > MaxAt) {
+				err = errTime
+			}
+			if err != nil {
+				yield(Event{}, &LineError{n, err})
 				return
 			}
 			if !yield(e, nil) {
 				return
 			}
 		}
-		if err := s.Err(); err != nil {
+		switch err := s.Err(); {
+		case errors.Is(err, bufio.ErrTooLong):
+			yield(Event{}, &LineError{n, err})
+		case err != nil:
 			yield(Event{}, err)
 		}
 	}, nil

@@ -31,10 +31,13 @@ func (r *Recorder) Know(incarnation uint64, name string) {
 	if r.names == nil {
 		r.names = map[uint64]string{}
 	}
-	if len(r.names) < maxNames {
+	if _, known := r.names[incarnation]; known || len(r.names) < maxNames {
 		r.names[incarnation] = name
 	}
 }
+
+// Name gives whose an incarnation is, or its number in 16 hex digits.
+func (r *Recorder) Name(incarnation uint64) string { return r.name(incarnation) }
 
 func (r *Recorder) name(incarnation uint64) string {
 	if n, ok := r.names[incarnation]; ok {
@@ -46,6 +49,28 @@ func (r *Recorder) name(incarnation uint64) string {
 // DatagramID names a datagram in a trace.
 func DatagramID(incarnation uint64, counter uint32) string {
 	return fmt.Sprintf("%016x-%d", incarnation, counter)
+}
+
+// Started records that a member begins with a new incarnation. why is "anew" if it does
+// without a restart, else empty.
+func (r *Recorder) Started(at time.Duration, member string, incarnation uint64, why string) {
+	r.Know(incarnation, member)
+	r.Emit(Event{At: at, Member: member, Kind: KindStart, Incarnation: fmt.Sprintf("%016x", incarnation), Message: Message{Why: why}})
+}
+
+// Appended records that turns were written. replicas says for each replica why it did
+// not take them; nil: it did.
+func (r *Recorder) Appended(at time.Duration, member string, turns []*turn.Signed, replicas []error) {
+	e := Event{At: at, Member: member, Kind: KindAppend}
+	for _, s := range turns {
+		e.Turns = append(e.Turns, s.ID().Short())
+	}
+	for _, err := range replicas {
+		if err == nil {
+			e.Count++
+		}
+	}
+	r.Emit(e)
 }
 
 // Sent records that a datagram left. to is the name of the member that it is for;
