@@ -35,6 +35,7 @@ var house = map[string][]string{
 	"internal/lab":                     {"internal/peer", "internal/seal", "internal/store", "internal/store/storetest", "internal/trace", "internal/turn", "internal/wire"},
 	"internal/record":                  {"internal/turn"},
 	"internal/trace":                   {"floor", "internal/peer", "internal/turn", "internal/wire"},
+	"internal/trace/diagram":           {"internal/trace", "internal/ui/words"},
 	"internal/ui":                      {"internal/peer", "internal/turn", "internal/ui/report", "internal/ui/words"},
 	"internal/ui/words":                {},
 	"internal/ui/plain":                {"floor", "internal/peer", "internal/turn", "internal/ui", "internal/ui/words"},
@@ -45,7 +46,7 @@ var house = map[string][]string{
 	"internal/ui/uitest":               {"floor", "internal/peer", "internal/turn", "internal/ui"},
 	"e2e":                              {},
 	"cmd/papo": {
-		"internal/node", "internal/peer", "internal/record", "internal/seal", "internal/store", "internal/transport/udp", "internal/turn",
+		"internal/node", "internal/peer", "internal/record", "internal/seal", "internal/store", "internal/trace", "internal/trace/diagram", "internal/transport/udp", "internal/turn",
 		"internal/ui", "internal/ui/line", "internal/ui/plain", "internal/ui/report", "internal/ui/words",
 	},
 }

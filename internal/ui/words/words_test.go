@@ -155,7 +155,7 @@ var keyForm = regexp.MustCompile(`^[a-z]+(\.[a-z0-9-]+)+$`)
 func uses(t *testing.T) use {
 	t.Helper()
 	u := use{keys: map[string]bool{}, families: map[string]bool{}, calls: map[string]string{}, filled: map[string][]string{}}
-	for _, root := range []string{"..", "../../../cmd"} {
+	for _, root := range []string{"..", "../../../cmd", "../../trace"} {
 		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 			if errors.Is(err, fs.ErrNotExist) {
 				return nil

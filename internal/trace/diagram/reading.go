@@ -1,0 +1,272 @@
+package diagram
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/papo-chat/papo/internal/trace"
+	"github.com/papo-chat/papo/internal/ui/words"
+)
+
+// read takes one event in. Those before the part only change what is known when it
+// begins.
+func (s *scene) read(e *trace.Event) {
+	switch e.Kind {
+	case trace.KindSend:
+		s.sent.add(&sent{datagram: e.Datagram, column: s.column(e.Member, false), to: e.Peer, at: e.At, message: e.Message, known: true})
+		return
+	case trace.KindReceive:
+		s.receive(e, arrived)
+		return
+	case trace.KindLose:
+		s.receive(e, lost)
+		return
+	case trace.KindFault, trace.KindWrong:
+		s.note(e)
+		return
+	}
+	c := s.column(e.Member, false)
+	if c == nil {
+		return
+	}
+	s.state(c, e)
+	if text, g := s.mark(e); s.options.covers(e.At) && s.options.tells(e) && (text != "" || g != noGlyph) {
+		p := s.spot(c, e.At)
+		p.glyph = max(p.glyph, g)
+		if text != "" && !slices.Contains(p.texts, text) {
+			p.texts = append(p.texts, text)
+		}
+	}
+}
+
+// state notes what an event changes in a member that lasts.
+func (s *scene) state(c *column, e *trace.Event) {
+	last := func() *hold {
+		if n := len(c.holds); n > 0 && c.holds[n-1].to == forever {
+			return c.holds[n-1]
+		}
+		return nil
+	}
+	leave := func() {
+		if h := last(); h != nil {
+			h.to = e.At
+		}
+	}
+	switch e.Kind {
+	case trace.KindStart:
+		c.lives = append(c.lives, change{e.At, up})
+		leave()
+	case trace.KindStop:
+		c.lives = append(c.lives, change{e.At, down})
+		c.views = append(c.views, change{e.At, -1})
+		leave()
+	case trace.KindPause:
+		c.lives = append(c.lives, change{e.At, still})
+	case trace.KindResume:
+		c.lives = append(c.lives, change{e.At, again})
+	case trace.KindView:
+		i, met := s.byHash[e.View]
+		if !met {
+			i = len(s.views)
+			s.byHash[e.View] = i
+			s.views = append(s.views, &view{hash: e.View, members: e.Members})
+		}
+		c.views = append(c.views, change{e.At, i})
+	case trace.KindFloor:
+		switch h := last(); {
+		case e.State == "granted":
+			leave()
+			c.holds = append(c.holds, &hold{from: e.At, until: time.Duration(e.Until), to: forever})
+		case e.State == "released":
+			leave()
+		case h != nil && (e.State == "renewed" || e.State == "held"):
+			h.until = time.Duration(e.Until)
+			if e.State == "renewed" {
+				h.renewed = append(h.renewed, e.At)
+			}
+		}
+	}
+}
+
+// leasesEnd ends what is held on a lease that is over by now.
+func (s *scene) leasesEnd(now time.Duration) {
+	for _, c := range s.columns {
+		if len(c.holds) == 0 {
+			continue
+		}
+		if h := c.holds[len(c.holds)-1]; h.to == forever && h.until > 0 && h.until < now {
+			h.to, h.lease = h.until, true
+			if s.options.covers(h.to) {
+				p := s.spot(c, h.to)
+				p.texts = append(p.texts, s.words.T("diagram.lease-ends"))
+			}
+		}
+	}
+}
+
+// mark says what stands beside a column, and how the place is marked.
+func (s *scene) mark(e *trace.Event) (text string, g glyph) {
+	t := s.words.T
+	switch e.Kind {
+	case trace.KindStart:
+		if e.Why == "anew" {
+			return t("diagram.anew"), glyphStart
+		}
+		return t("diagram.starts"), glyphStart
+	case trace.KindStop:
+		switch e.Why {
+		case "kill":
+			return t("diagram.killed"), glyphCrash
+		case "power":
+			return t("diagram.power"), glyphCrash
+		}
+		return t("diagram.exits"), glyphStop
+	case trace.KindPause:
+		if e.Why == "asleep" {
+			return t("diagram.asleep"), glyphTick
+		}
+		return t("diagram.stopped"), glyphTick
+	case trace.KindResume:
+		return t("diagram.resumes"), glyphTick
+	case trace.KindView:
+		return "", glyphTick
+	case trace.KindFloor:
+		return s.floorMark(e)
+	case trace.KindAppend:
+		return t("diagram.writes", words.D{"Turns": clip(strings.Join(e.Turns, " "), mostText)}), glyphTick
+	case trace.KindLine:
+		if e.State == "queued" && e.Text != "" {
+			return t("diagram.types", words.D{"Text": clip(e.Text, mostText)}), glyphTick
+		}
+	case trace.KindShow:
+		d := words.D{"Name": clip(e.Peer, mostName), "Text": clip(e.Text, mostText), "Late": e.Late}
+		if e.Peer == e.Member {
+			return t("diagram.says", d), glyphTurn
+		}
+		return t("diagram.shows", d), glyphShown
+	case trace.KindTell:
+		if e.Code == "suspected" {
+			return t("diagram.suspects", words.D{"Name": clip(e.Peer, mostName)}), glyphTick
+		}
+		return strings.TrimSpace(clip(e.Code, mostText) + " " + clip(e.Peer, mostName)), glyphTick
+	}
+	return "", noGlyph
+}
+
+func (s *scene) floorMark(e *trace.Event) (text string, g glyph) {
+	t, who := s.words.T, clip(e.Peer, mostName)
+	switch e.State {
+	case "requested":
+		return t("diagram.asks", words.D{"TS": e.TS}), glyphAsks
+	case "deferred":
+		return t("diagram.defers", words.D{"Name": who, "TS": e.PeerTS}), glyphDefers
+	case "grant":
+		return t("diagram.grants", words.D{"Name": who, "TS": e.PeerTS}), glyphTick
+	case "granted":
+		return t("diagram.enters", words.D{"TS": e.TS, "Kept": e.Kept}), glyphTick
+	case "released":
+		return t("diagram.leaves"), glyphTick
+	case "cancelled":
+		return t("diagram.gives-up", words.D{"TS": e.TS}), glyphTick
+	case "renewed":
+		return t("diagram.renewed"), glyphTick
+	case "held":
+		return t("diagram.held"), glyphTick
+	}
+	return "", noGlyph
+}
+
+// note notes what stands at the side.
+func (s *scene) note(e *trace.Event) {
+	if !s.options.covers(e.At) || !s.options.tells(e) {
+		return
+	}
+	var c *column
+	if e.Member != "" {
+		if c = s.column(e.Member, false); c == nil && e.Kind == trace.KindFault {
+			return
+		}
+	}
+	p := s.spot(c, e.At)
+	n := &note{spot: p, wrong: e.Kind == trace.KindWrong}
+	title := e.Code
+	if n.wrong {
+		title = s.words.T("diagram.wrong", words.D{"Code": e.Code})
+		p.glyph = glyphWrong
+	} else {
+		switch e.State {
+		case "begin":
+			title = s.words.T("diagram.fault-begins", words.D{"Code": e.Code})
+		case "end":
+			title = s.words.T("diagram.fault-ends", words.D{"Code": e.Code})
+		}
+	}
+	n.lines = wrap(title, noteWidth, 3)
+	if e.Text != "" {
+		n.lines = append(n.lines, wrap(e.Text, noteWidth, 3)...)
+	}
+	if len(e.Members) > 0 {
+		n.lines = append(n.lines, wrap(strings.Join(e.Members, ", "), noteWidth, 2)...)
+	}
+	s.notes = append(s.notes, n)
+}
+
+// receive notes what became of a message: it came, or it is lost.
+func (s *scene) receive(e *trace.Event, f fate) {
+	from := s.sent.by[e.Datagram]
+	if from != nil {
+		from.answered = true
+	}
+	if !s.options.covers(e.At) || !s.options.shows(e.Msg) {
+		return
+	}
+	target := s.column(e.Member, false)
+	if target == nil {
+		return
+	}
+	a := &arrow{target: target, fate: f, came: e.At, faint: slices.Contains(quiet, e.Msg)}
+	if from != nil {
+		a.sent = *from
+	} else {
+		a.sent = sent{datagram: e.Datagram, message: e.Message}
+		if _, met := s.byName[e.Peer]; met || s.header.Source == trace.SourceChat && e.Peer != "" {
+			a.column = s.column(e.Peer, true)
+		}
+	}
+	if f == lost {
+		a.why = e.Why
+		a.message.Why = ""
+	}
+	if a.source = a.column; a.source == nil || a.source == target || f == lost && !a.known {
+		return
+	}
+	if a.known && s.options.covers(a.at) {
+		a.from = s.spot(a.source, a.at)
+	}
+	if f == arrived {
+		a.to = s.spot(target, e.At)
+		a.to.in = append(a.to.in, a)
+	} else {
+		s.drawn++
+	}
+	s.arrows = append(s.arrows, a)
+}
+
+// openEnds notes the messages of which the trace does not tell what became of them.
+func (s *scene) openEnds() {
+	for _, out := range s.sent.order {
+		if out.answered || out.column == nil || !s.options.covers(out.at) || !s.options.shows(out.message.Msg) || s.drawn > maxDrawn {
+			continue
+		}
+		a := &arrow{sent: *out, source: out.column, fate: open, faint: slices.Contains(quiet, out.message.Msg)}
+		if a.target = s.byName[out.to]; out.to != "" && a.target == nil {
+			continue
+		}
+		if a.target == a.source {
+			continue
+		}
+		a.from = s.spot(out.column, out.at)
+		s.arrows = append(s.arrows, a)
+	}
+}
