@@ -71,7 +71,7 @@ func newProcess(m *machine, s *store.Store, r *store.Restored) {
 	p.core = peer.New(peer.Config{
 		Name: m.name, Private: m.private, Group: w.group, Address: "224.1.1.1:5007", Room: "lab", Interfaces: []string{"lab"},
 		ReconcileEvery: 2 * time.Minute, Rand: rand.New(rand.NewPCG(w.rng.Uint64(), 0)), Signatures: w.signatures, Order: order,
-		Turns: r.New, Unsent: unsent,
+		Turns: r.New, Unsent: unsent, Without: w.o.Without,
 	}, p.now())
 	if w.rec != nil {
 		inc := p.core.Self().Incarnation

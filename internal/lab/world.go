@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/papo-chat/papo/internal/broken"
 	"github.com/papo-chat/papo/internal/peer"
 	"github.com/papo-chat/papo/internal/seal"
 	"github.com/papo-chat/papo/internal/store"
@@ -14,6 +15,8 @@ import (
 
 // Options say how a schedule is run.
 type Options struct {
+	// Without are the rules that are taken out. Zero: none.
+	Without broken.Rules
 	// Trace gets what happens; nil: nobody listens. It changes nothing of what does.
 	Trace func(trace.Event)
 }
