@@ -234,6 +234,25 @@ func TestRepairCheckpoint(t *testing.T) {
 	}
 }
 
+// A checkpoint that nothing is wrong with is never taken for damaged, however often
+// it is proved and searched between transactions: SQLite merges what these add to the
+// index of words, and a connection that read the index before must not miss the parts
+// that are gone.
+func TestRepairHealthyCheckpoint(t *testing.T) {
+	ts := chain(t, group, 80)
+	o := withCheckpoint(t, storetest.New())
+	s, _ := open(t, o)
+	for i, v := range ts {
+		s.Append([]*turn.Signed{v})
+		if a, err := s.Advance(t.Context(), nil); err != nil || a.Remade {
+			t.Fatal(i, a, err)
+		}
+		if c := s.Repair(t.Context(), nil).Checkpoint; c.Err != nil || c.Repaired {
+			t.Fatalf("after %d transactions: %+v", i+1, c)
+		}
+	}
+}
+
 // The directory of a chat that runs is checked without its lock: no turn that is
 // being written is told as missing.
 func TestCheckBesideChat(t *testing.T) {

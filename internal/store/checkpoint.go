@@ -104,8 +104,9 @@ type checkpoint struct {
 	proof proof // that it is whole
 }
 
-// maxReaders is how many may read at once beside the one that gets single turns:
-// a list of all turns, a proof of the whole and two searches. More wait.
+// maxReaders is how many may read at once beside the one that gets single turns and
+// the one that proves the whole: a list of all turns, a comparison with the logs and
+// two searches. More wait.
 const maxReaders = 4
 
 const (
@@ -261,6 +262,7 @@ func dsn(path string, write bool, wait time.Duration) string {
 		q.Set("_txlock", "immediate")
 		q["_pragma"] = append(q["_pragma"], "journal_mode(wal)", "synchronous("+synchronous+")", "cache_size(-16000)")
 	} else {
+		q.Set("mode", "rw") // a file that somebody removed is not made
 		q["_pragma"] = append(q["_pragma"], "query_only(1)", "mmap_size(0)")
 	}
 	return (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String()

@@ -89,8 +89,8 @@
 //   - All logs lost: they are made of the checkpoint.
 //   - Behind the logs by more than 20,000 turns: Open puts them in, in batches, and
 //     keeps none of them in memory.
-//   - Damage that is seen later, by whatever reads: noted in an empty file with the
-//     ending .spoiled. The next Advance, Repair or Open makes it anew.
+//   - Damage that is seen later, by whatever reads: noted, with what was seen, in a
+//     file with the ending .spoiled. The next Advance, Repair or Open makes it anew.
 //
 // Making it anew, while it is in use, is done beside it, in a file with the ending
 // .new, of logs of which at least one has all turns and no damage; that takes its

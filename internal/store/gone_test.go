@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"testing"
 
+	"github.com/papo-chat/papo/internal/store"
 	"github.com/papo-chat/papo/internal/store/storetest"
 )
 
@@ -80,6 +81,27 @@ func TestCheckpointGoneWhileRunning(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Proving a checkpoint whose file was just removed finds no damage, and makes no empty
+// file in its place.
+func TestProveRemovedCheckpoint(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a file that is open cannot be removed there")
+	}
+	o := withCheckpoint(t, storetest.New())
+	s, _ := open(t, o)
+	s.Append(chain(t, group, 3))
+	if _, err := s.Advance(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(o.Checkpoint); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.CheckCheckpoint(); err == nil || errors.Is(err, store.ErrCheckpoint) {
+		t.Error(err)
+	}
+	missingFile(t, o.Checkpoint)
 }
 
 // What a killed run left of a checkpoint that it was making takes no room for ever.

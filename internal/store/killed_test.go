@@ -22,8 +22,9 @@ const killWithin = 60 * time.Millisecond
 
 // TestKilled has a process write under load and kills it with SIGKILL at a
 // random moment, over and over; each one opens what the one before left. All that was
-// told to be appended must be there, each log must be as the others, and lines that
-// waited must be offered again or be in the record.
+// told to be appended must be there, each log must be as the others, lines that waited
+// must be offered again or be in the record, and nobody may take the checkpoint for
+// damaged.
 func TestKilled(t *testing.T) {
 	dir := t.TempDir()
 	appended, queued, opening, lines := -1, -1, 0, 0
@@ -143,8 +144,9 @@ func writeUntilKilled(dir string) error {
 			return fmt.Errorf("after %d turns these lines wait: %v", l.n, r.Unsent)
 		}
 	}
+	l.alarm = make(chan error, 1)
 	l.tell = func(format string, args ...any) { fmt.Printf(format, args...) }
 	l.tell("opened %d unsent %d\n", l.n, unsent)
 	l.start()
-	select {}
+	return fmt.Errorf("nobody damaged the checkpoint: %w", <-l.alarm)
 }

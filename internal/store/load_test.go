@@ -49,6 +49,7 @@ type load struct {
 	failed  string                  // see newLoadAfter
 	tell    func(string, ...any)    // what happened, at once; nil: nobody listens
 	hear    func(ts []*turn.Signed) // what is about to be appended; nil: nobody listens
+	alarm   chan error              // a Repair said this of the checkpoint, which nobody damages; nil: nobody listens
 	stopped chan struct{}
 	done    sync.WaitGroup
 
@@ -119,8 +120,10 @@ func (l *load) record(r *store.Restored) ([]*turn.Signed, error) {
 			return nil, fmt.Errorf("%s is not as the first log: %s", st.Path, difference(body, first))
 		}
 	}
-	if l.damaged > 0 {
-		l.s.Repair(context.Background(), nil) // a start does not see damage before the checkpoint's end
+	if l.damaged > 0 { // a start does not see damage before the checkpoint's end
+		if c := l.s.Repair(context.Background(), nil).Checkpoint; c.Err != nil && l.o.Dir != l.failed {
+			return nil, fmt.Errorf("nobody damaged the checkpoint: %w", c.Err)
+		}
 	}
 	if rep := l.s.Check(); !rep.Consistent() || rep.Turns != len(ts) {
 		return nil, fmt.Errorf("opened, and then %+v", rep)
@@ -288,5 +291,10 @@ func (l *load) repair() {
 		}
 	}
 	_ = errors.Join(err, f.Close()) // a disk that is gone has no bits to flip
-	l.s.Repair(context.Background(), nil)
+	if c := l.s.Repair(context.Background(), nil).Checkpoint; c.Err != nil {
+		select {
+		case l.alarm <- c.Err:
+		default:
+		}
+	}
 }

@@ -4,17 +4,59 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // remakeBatch is how many turns go into one transaction when a checkpoint is
 // made of the logs, and how many the start keeps in memory. Tests take fewer.
 var remakeBatch = 20_000
 
-// spoiledSuffix is the ending of an empty file beside a checkpoint of which
-// damage was seen.
-const spoiledSuffix = ".spoiled"
+const (
+	// spoiledSuffix is the ending of a file beside a checkpoint of which damage was
+	// seen: one line that says what.
+	spoiledSuffix = ".spoiled"
+	// maxSpoiled is how many bytes of that are written and read. What is longer is
+	// cut.
+	maxSpoiled = 500
+)
+
+// noteSpoiled tells the next start what was seen of the checkpoint at path. Where
+// there is no room for that, the file is empty, which says enough.
+func noteSpoiled(path string, seen error) {
+	why := strings.TrimPrefix(seen.Error(), fmt.Sprintf("%s: %s: ", path, ErrCheckpoint))
+	_ = os.WriteFile(path+spoiledSuffix, []byte(spoiledLine(why)+"\n"), 0o600)
+}
+
+// spoiledWhy is the error of a checkpoint that such a file is beside.
+func spoiledWhy(path string) error {
+	why := ""
+	if f, err := os.Open(path + spoiledSuffix); err == nil {
+		b, _ := io.ReadAll(io.LimitReader(f, maxSpoiled)) // what cannot be read is not told
+		_ = f.Close()
+		why = spoiledLine(string(b))
+	}
+	if why == "" {
+		why = "something that could not be noted"
+	}
+	return fmt.Errorf("%s: %w: seen when it was used last: %s", path, ErrCheckpoint, why)
+}
+
+// spoiledLine makes one line of what can be printed, without half a letter at its end.
+func spoiledLine(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, text)
+	text = strings.Join(strings.Fields(text), " ")
+	return strings.ToValidUTF8(text[:min(len(text), maxSpoiled)], "")
+}
 
 // putCheckpointAside moves the checkpoint away, so that it stays.
 func (s *Store) putCheckpointAside(suffix string) (string, error) {

@@ -4,11 +4,13 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -211,6 +213,36 @@ func TestDamageSeenLate(t *testing.T) {
 			}
 			missingFile(t, o.Checkpoint+".spoiled")
 			s.Close()
+		}
+	}
+}
+
+// The start says what was seen of a damaged checkpoint, in one line whatever stands in
+// the file that tells it.
+func TestSpoiledTellsWhy(t *testing.T) {
+	ts := chain(t, group, 12)
+	bad := ts[2].ID()
+	for _, c := range []struct{ name, file, want string }{
+		{"as it was noted", "", fmt.Sprintf("turn %x has another checksum", bad[:])},
+		{"there was no room", " ", "something that could not be noted"},
+		{"not for a terminal", "\x1b[2Ja\xff\u202eb\n\tc", "[2Ja b c"},
+		{"too long", strings.Repeat("é", 1<<20), strings.Repeat("é", 250)},
+		{"cut within a letter", "x" + strings.Repeat("é", 1<<20), "x" + strings.Repeat("é", 249)},
+	} {
+		_, o, s := spoilt(t, ts)
+		meets(t, s, ts)
+		s.Close()
+		if c.file != "" {
+			if err := os.WriteFile(o.Checkpoint+".spoiled", []byte(c.file), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		} else if b, err := os.ReadFile(o.Checkpoint + ".spoiled"); err != nil || string(b) != c.want+"\n" {
+			t.Fatalf("it was noted as %q (%v)", b, err)
+		}
+		_, r := open(t, o)
+		want := o.Checkpoint + ": the checkpoint is damaged: seen when it was used last: " + c.want
+		if p := r.Checkpoint.Problem; !errors.Is(p, store.ErrCheckpoint) || p.Error() != want {
+			t.Errorf("%s: %v", c.name, p)
 		}
 	}
 }

@@ -33,7 +33,7 @@ func (s *Store) findCheckpoint(state *CheckpointState) error {
 	if state.Created {
 		_ = os.Remove(path + spoiledSuffix) // it spoke of one that somebody removed
 	} else if exists(path + spoiledSuffix) {
-		s.newCheckpoint(state, damagedSuffix, fmt.Errorf("%s: %w: a part of it could not be read when it was used last", path, ErrCheckpoint))
+		s.newCheckpoint(state, damagedSuffix, spoiledWhy(path))
 		return nil
 	}
 	c, err := openCheckpoint(path, s.o.Group, s.o.Parse, true)
@@ -110,9 +110,7 @@ func (s *Store) noticed(c *checkpoint, err error) error {
 		return err // it is not in use, or known
 	}
 	s.spoiled = err
-	if f, err := os.OpenFile(s.o.Checkpoint+spoiledSuffix, os.O_WRONLY|os.O_CREATE, 0o600); err == nil {
-		_ = f.Close() // it is empty
-	}
+	noteSpoiled(s.o.Checkpoint, err)
 	return err
 }
 
