@@ -32,7 +32,7 @@ var house = map[string][]string{
 	"internal/peer":                    {"floor", "internal/broken", "internal/member", "internal/reconcile", "internal/seal", "internal/turn", "internal/wire"},
 	"internal/store":                   {"internal/reconcile", "internal/turn"},
 	"internal/store/storetest":         {"internal/store"},
-	"internal/lab":                     {"internal/broken", "internal/peer", "internal/seal", "internal/store", "internal/store/storetest", "internal/trace", "internal/turn", "internal/wire"},
+	"internal/lab":                     {"floor", "internal/broken", "internal/peer", "internal/seal", "internal/store", "internal/store/storetest", "internal/trace", "internal/turn", "internal/wire"},
 	"internal/record":                  {"internal/turn"},
 	"internal/trace":                   {"floor", "internal/peer", "internal/turn", "internal/wire"},
 	"internal/trace/diagram":           {"internal/trace", "internal/ui/words"},

@@ -29,6 +29,9 @@ func (f *Floor) ask(now time.Duration, fresh bool) {
 func (f *Floor) begin(now time.Duration) {
 	f.wanted = false
 	for m := range f.perms {
+		if !f.permits(m, now) {
+			f.refused[RefusedLeaseOver]++
+		}
 		if f.fresh || !f.permits(m, now) {
 			delete(f.perms, m)
 		}
@@ -197,7 +200,8 @@ func (f *Floor) receiveRep(now time.Duration, from Member, r Rep) {
 // permission if anything of its lease is left.
 func (f *Floor) answers(now time.Duration, from Member, r Rep, g Grant) bool {
 	late := f.without.Has(broken.F2NotIdle) || f.without.Has(broken.F2NotIdleHandOver) && r.HandOver
-	if f.state == idle && !late || f.state == leaving {
+	if f.state == idle && !late || f.state == leaving || g.TS != f.ts && !f.without.Has(broken.F2Tag) {
+		f.refused[RefusedLateReply]++
 		return false
 	}
 	if f.state == holding && f.stale {
@@ -206,10 +210,8 @@ func (f *Floor) answers(now time.Duration, from Member, r Rep, g Grant) bool {
 	if !f.view.Has(from) {
 		return false
 	}
-	if g.TS != f.ts && !f.without.Has(broken.F2Tag) {
-		return false
-	}
 	if r.View != f.entry && !f.without.Has(broken.F6ViewHash) && !f.without.Has(broken.F6Membership) {
+		f.refused[RefusedOtherView]++
 		return false
 	}
 	s := f.sendings[g.K%sendingsKept]
@@ -380,6 +382,7 @@ func (f *Floor) mayEnter(now time.Duration) bool {
 		return false
 	}
 	if len(f.Outstanding(now)) > 0 && !f.without.Has(broken.F3OwnGrants) { // F3
+		f.refused[RefusedOwnGrant]++
 		return false
 	}
 	if f.without.Has(broken.F2AllReplies) && now-f.began > time.Second {

@@ -159,6 +159,7 @@ type Floor struct {
 	events []Event
 
 	without broken.Rules
+	refused [NumRefusals]int
 	replies int // F2SetOfReplies only
 	life    time.Duration
 }
@@ -310,6 +311,9 @@ func (f *Floor) SetView(now time.Duration, v View) {
 	clear(f.deferrals)
 	f.forgetWaits()
 	if !f.without.Has(broken.F1VoidReplies) {
+		if len(f.perms) > 0 {
+			f.refused[RefusedViewChange]++
+		}
 		clear(f.perms)
 	}
 	f.replies = 0
@@ -413,6 +417,7 @@ func (f *Floor) advance(now time.Duration) {
 // next Tick, finds it over: no reply revives it.
 func (f *Floor) expire(now time.Duration) {
 	if f.state == holding && now >= f.until {
+		f.refused[RefusedLeaseOver]++
 		f.leave(now, true)
 	}
 }

@@ -14,6 +14,7 @@ func (f *Floor) receiveReq(now time.Duration, from Member, r Req) {
 	}
 	s := f.seenOf(from)
 	if s.hasK && r.K <= s.k && !f.without.Has(broken.F9NewestRequest) {
+		f.refused[RefusedOldRequest]++
 		return // an older or repeated sending
 	}
 	s.k, s.hasK = max(s.k, r.K), true
@@ -21,11 +22,16 @@ func (f *Floor) receiveReq(now time.Duration, from Member, r Req) {
 
 	f.Observe(r.TS) // F6
 	if r.TS <= s.released {
+		f.refused[RefusedReleased]++
 		return
 	}
 	stranger := f.view.Has(from) && r.View != f.view.hash && !f.without.Has(broken.F6ViewHash) ||
 		!f.view.Has(from) && !f.without.Has(broken.F6Membership)
 	if f.quiet || stranger {
+		f.refused[RefusedStranger]++
+		if f.quiet {
+			f.refused[RefusedQuiet]++
+		}
 		f.tell(now, Event{Kind: Mismatch, Who: from, WhoTS: r.TS})
 		return
 	}
@@ -36,7 +42,8 @@ func (f *Floor) receiveReq(now time.Duration, from Member, r Req) {
 	again := r.TS == d.ts
 	d.ts, d.k = r.TS, r.K
 	f.deferrals[from] = d
-	if f.keepsWaiting(from, now) != 0 {
+	if why := f.keepsWaiting(from, now); why != 0 {
+		f.refused[deferrals[why]]++
 		f.wait(from, now, again)
 		return
 	}

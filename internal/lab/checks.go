@@ -239,6 +239,9 @@ func (c *checks) died(m *machine, power bool) {
 	if p == nil {
 		return
 	}
+	if p.core != nil {
+		p.over()
+	}
 	m.trusts = trust{before: true, power: power, durable: p.seen.durable}
 }
 

@@ -72,6 +72,11 @@ func (c *checks) restless(w *world) {
 
 // atTheEnd checks what must hold of a group that has found together.
 func (c *checks) atTheEnd(w *world) {
+	for _, m := range w.machines {
+		if m.runs != nil {
+			m.runs.over()
+		}
+	}
 	if c.wrong != nil {
 		return
 	}
@@ -120,8 +125,14 @@ func (c *checks) whole(w *world, p *process) {
 			w.wrong("lost", "%s has never heard %q, which %s has accepted", p.m.label(), l.text, Name(l.who))
 		}
 	}
+	running := uint64(0) // of two copies one has left: what it alone has nobody gets
+	for _, m := range w.machines {
+		if m.runs != nil {
+			running |= 1 << m.i
+		}
+	}
 	for _, k := range c.said {
-		if id := k.signed.ID(); !k.lost && !h.Has(id) {
+		if id := k.signed.ID(); k.has&running != 0 && !h.Has(id) {
 			w.wrong("lost", "%s lacks turn %s, which nobody has lost", p.m.label(), id.Short())
 		}
 	}

@@ -76,15 +76,6 @@ func (e *seen) floor(p *process, v peer.Floor) {
 		w.some(SomeHeld)
 	case peer.FloorCancelled:
 		w.some(SomeCancelled)
-	case peer.FloorDeferred:
-		switch v.Why {
-		case "holding":
-			w.some(SomeHolding)
-		case "asking":
-			w.some(SomeAsking)
-		case "grant":
-			w.some(SomeGrantOut)
-		}
 	}
 }
 

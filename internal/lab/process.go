@@ -339,6 +339,15 @@ func (p *process) holds() bool {
 	return ok
 }
 
+// over notes what the rules of the floor kept from happening in this run.
+func (p *process) over() {
+	for r, n := range p.core.Floor().Refusals() {
+		if n > 0 {
+			p.w.counts[refusal[r]] += n
+		}
+	}
+}
+
 func (p *process) traceView() {
 	if p.w.rec == nil {
 		return

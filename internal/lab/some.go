@@ -1,6 +1,10 @@
 package lab
 
-import "maps"
+import (
+	"maps"
+
+	"github.com/papo-chat/papo/floor"
+)
 
 // Some names something that happens in some runs only. A long run in which one of them
 // never did has not tested what it stands for.
@@ -86,9 +90,6 @@ const (
 	SomeHeld       Some = "floor: /hold"
 	SomeCancelled  Some = "floor: cancelled"
 	SomeHandOver   Some = "floor: handed over with a turn"
-	SomeHolding    Some = "floor: deferred, because it held the floor (F7)"
-	SomeAsking     Some = "floor: deferred, because its own request came first (F7)"
-	SomeGrantOut   Some = "floor: deferred, because of a permission outside of its view (F8)"
 	SomeView       Some = "views: changed"
 	SomeViewHold   Some = "views: changed during a hold"
 	SomeLeftOut    Some = "views: a member was left out"
@@ -114,13 +115,24 @@ const (
 	SomeRepaired Some = "start: a replica was mended while the program ran"
 )
 
-// Must are those that a long run of mixed faults has to reach.
+// refusal names what a rule kept from happening.
+var refusal [floor.NumRefusals]Some
+
+func init() {
+	for r := range floor.NumRefusals {
+		refusal[r] = Some("refused, " + r.String())
+		Must = append(Must, refusal[r])
+	}
+}
+
+// Must are those that a long run of mixed faults has to reach. The refusals of all rules
+// of the floor belong to them.
 var Must = []Some{
 	SomeReorder, SomeRepeat, SomeStale,
 	SomeStarted, SomeLate, SomeKilled, SomeKilledWrite, SomeKilledSend, SomePower, SomeWiped, SomeQuit, SomePaused, SomePausedHold,
 	SomeSlept, SomeSleptHold, SomeClockSet, SomeAnew, SomeCopied, SomeCopyLeft,
 	SomeDiskFull, SomeDiskError, SomeDiskTorn, SomeFsyncFailed, SomeRot, SomeNoReplica, SomeNotQueued, SomeNoStart,
-	SomeGranted, SomeKept, SomeRenewed, SomeHeld, SomeCancelled, SomeHandOver, SomeHolding, SomeAsking, SomeGrantOut,
+	SomeGranted, SomeKept, SomeRenewed, SomeHeld, SomeCancelled, SomeHandOver,
 	SomeView, SomeViewHold, SomeLeftOut, SomeMerged, SomeSuspected,
 	SomeLateTurn, SomeGap, SomeDelivered, SomeReconciled, SomeCaughtUp, SomeUnkept, SomeFragments,
 	SomeRestored, SomeOldLine, SomeOldSaid, SomeTorn, SomeDamaged, SomeMended, SomeRepaired,
