@@ -90,7 +90,7 @@ func (c *Core) Cancel(now Now, n int) {
 	if !asked && len(s.queue) == 0 {
 		r.OK, r.Code = false, CodeNothingWaits
 	}
-	s.queue = nil
+	s.queue, s.again = nil, nil
 	c.result(now, r)
 	c.settle(now)
 }

@@ -55,12 +55,21 @@ type memDisk struct {
 	queued []QueuedLine
 	seq    uint64
 	fail   bool
+	unsure bool // what fails may be there all the same
 }
+
+// unsure is an error of a disk that may have what it did not take.
+type unsure struct{ error }
+
+func (unsure) Uncertain() bool { return true }
 
 var errFull = errors.New("no space left on device")
 
 func (d *memDisk) Append(ts []*turn.Signed) (uint64, []error) {
 	d.seq++
+	if d.fail && d.unsure {
+		return d.seq, []error{errFull, unsure{errFull}}
+	}
 	if d.fail {
 		return d.seq, []error{errFull, errFull}
 	}
@@ -514,5 +523,54 @@ func TestNewcomerWaitsForTheGroup(t *testing.T) {
 			}
 		}
 		g.converged(301)
+	}
+}
+
+// A turn that no replica took, and that may be in one all the same, is what its lines
+// are said with in the end: with another turn they would be said twice if it is.
+func TestUncertainTurnIsSaidAgain(t *testing.T) {
+	for _, unsure := range []bool{true, false} {
+		g := newGroup(t, 5, "ana", "bia")
+		g.pass(3 * time.Second)
+		ana := g.ms[0]
+		var first turn.ID
+		ana.disk.fail, ana.disk.unsure = true, unsure
+		ana.say("one")
+		g.pass(time.Second)
+		if say := ana.core.speaker.again; (say != nil) != unsure {
+			t.Fatalf("unsure %t: kept %v", unsure, say)
+		} else if unsure {
+			first = say.ID()
+		}
+		ana.say("two")
+		g.ms[1].say("meanwhile")
+		g.pass(time.Second)
+		ana.disk.fail = false
+		g.pass(8 * time.Second)
+		g.converged(3)
+		h := ana.core.History()
+		if unsure && !h.Has(first) {
+			t.Error("the line was said with another turn")
+		}
+		if h.Len() != 2+map[bool]int{true: 1}[unsure] {
+			t.Errorf("unsure %t: %d turns", unsure, h.Len())
+		}
+	}
+}
+
+// What was taken back is not said with the turn that no replica took.
+func TestUncertainTurnIsCancelled(t *testing.T) {
+	g := newGroup(t, 6, "ana", "bia")
+	g.pass(3 * time.Second)
+	ana := g.ms[0]
+	ana.disk.fail, ana.disk.unsure = true, true
+	ana.say("one")
+	g.pass(time.Second)
+	ana.input(func(c *Core, now Now) { c.Cancel(now, 1) })
+	ana.disk.fail = false
+	ana.say("two")
+	g.pass(8 * time.Second)
+	if got := g.ms[1].texts(); !slices.Equal(got, []string{"two"}) {
+		t.Errorf("bia has %q", got)
 	}
 }

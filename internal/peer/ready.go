@@ -53,7 +53,8 @@ type Performed struct {
 	Boot time.Duration
 	// Seq numbers the append, higher than those before; Core.Synced refers to it.
 	Seq uint64
-	// Replicas says for each replica why Append failed there; nil: it did not.
+	// Replicas says for each replica why Append failed there; nil: it did not. An error
+	// with a method Uncertain that gives true says that the turns may be there all the same.
 	Replicas []error
 	// Queue is why unsent.log could not be written.
 	Queue error

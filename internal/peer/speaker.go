@@ -2,6 +2,7 @@ package peer
 
 import (
 	"encoding/binary"
+	"errors"
 	"slices"
 	"time"
 
@@ -73,8 +74,12 @@ type speaker struct {
 	told    time.Duration // when people were told whom it waits for
 	early   bool          // it would be too early to ask: see ask
 	entered time.Duration
-	retry   time.Duration // after a disk that took nothing: when to ask again
-	own     []*own
+	// again is a turn that no replica took and that may be on the disk all the same, as a
+	// start would find out: its lines, which are the first of the queue, are said with this
+	// very turn, in its old place, or they might be said twice. Nil: there is none.
+	again *turn.Signed
+	retry time.Duration // after a disk that took nothing: when to ask again
+	own   []*own
 }
 
 // Say queues a line to be said. n comes back in its Line events.
@@ -168,8 +173,14 @@ func (c *Core) speak(now Now) {
 		return
 	}
 	n := s.fit()
+	t, err := s.again, error(nil)
+	if t != nil {
+		n = len(t.Turn().LineIDs)
+	}
 	lines := slices.Clone(s.queue[:n])
-	t, err := c.compose(now, lines)
+	if t == nil {
+		t, err = c.compose(now, lines)
+	}
 	if err != nil && n > 1 { // it is one of them: each goes by itself
 		n, lines = 1, lines[:1]
 		t, err = c.compose(now, lines)
@@ -183,7 +194,7 @@ func (c *Core) speak(now Now) {
 		s.queue = s.queue[n:]
 		return
 	}
-	s.queue = s.queue[n:]
+	s.queue, s.again = s.queue[n:], nil
 	gives := c.floor.Contended() && !c.cfg.Without.Has(broken.LeaveContended)
 	say := &saying{turn: t, lines: lines, last: !holds && (len(s.queue) == 0 || gives)}
 	if say.last {
@@ -272,6 +283,9 @@ func (c *Core) said(now Now, res Performed) {
 		if !c.cfg.Without.Has(broken.BackToQueue) {
 			s.queue = append(slices.Clone(say.lines), s.queue...)
 		}
+		if uncertain(res.Replicas) {
+			s.again = say.turn
+		}
 		s.retry = now.Boot + diskRetry
 		c.event(Error{At: At(now.Boot), Code: CodeDiskFull, Text: firstError(res.Replicas)})
 	}
@@ -296,6 +310,7 @@ func (c *Core) dropSaid(now Now, t *turn.Signed) {
 		return
 	}
 	ids := t.Turn().LineIDs
+	before := len(s.queue)
 	s.queue = slices.DeleteFunc(s.queue, func(l line) bool {
 		if !slices.Contains(ids, l.id) {
 			return false
@@ -303,6 +318,18 @@ func (c *Core) dropSaid(now Now, t *turn.Signed) {
 		c.out.Dequeue = append(c.out.Dequeue, l.id)
 		c.event(Line{At: At(now.Boot), N: l.n, State: LineSaid, Turn: t.ID(), Line: l.id})
 		return true
+	})
+	if len(s.queue) < before {
+		s.again = nil
+	}
+}
+
+// uncertain tells that turns may be in a replica though all of them say that they are
+// not.
+func uncertain(replicas []error) bool {
+	return slices.ContainsFunc(replicas, func(err error) bool {
+		var u interface{ Uncertain() bool }
+		return errors.As(err, &u) && u.Uncertain()
 	})
 }
 

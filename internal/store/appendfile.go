@@ -15,9 +15,21 @@ type appendFile struct {
 	junk bool  // behind end stands what a failed batch left
 }
 
+// UncertainError says that an append failed, and that whole lines of it may be in the
+// file all the same: it could not be cut back.
+type UncertainError struct{ Err error }
+
+func (e *UncertainError) Error() string { return e.Err.Error() }
+
+func (e *UncertainError) Unwrap() error { return e.Err }
+
+// Uncertain tells that turns of the append may come back at a start.
+func (e *UncertainError) Uncertain() bool { return true }
+
 // append writes b, which ends with a newline, with one call. After an error b
 // is not to be relied on: what of it is in the file is cut off now or later,
-// but whole lines of it survive if the file cannot be cut either.
+// but whole lines of it survive if the file cannot be cut either: then the error is
+// an UncertainError.
 func (a *appendFile) append(b []byte) error {
 	a.cut()
 	if a.open || a.junk {
@@ -33,7 +45,9 @@ func (a *appendFile) append(b []byte) error {
 	}
 	if err != nil {
 		a.junk = true
-		a.cut()
+		if a.cut(); a.junk {
+			return &UncertainError{err}
+		}
 		return err
 	}
 	a.end, a.open, a.junk = end, false, false

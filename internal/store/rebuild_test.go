@@ -447,3 +447,36 @@ func TestFsyncFailsForLong(t *testing.T) {
 		t.Errorf("%+v of %d", r, n)
 	}
 }
+
+// All of a turn but its newline gets into a log before the write fails, and the log
+// cannot be cut: it is not told as taken, nor as certainly not there. The next append
+// finishes the line: then the turn is there.
+func TestAppendUncertain(t *testing.T) {
+	ts := chain(t, group, 3)
+	d := storetest.New()
+	o := options(d)
+	o.Replicas = 1
+	s, _ := open(t, o)
+	s.Append(ts[:1])
+	cut := false
+	d.Fault = func(op storetest.Op) (f storetest.Fault) {
+		if op.Kind == storetest.OpWrite {
+			f = storetest.Fault{Err: errDisk, Torn: op.Size - 1}
+		} else if op.Kind == storetest.OpTruncate && !cut {
+			f.Err = errDisk
+		}
+		return f
+	}
+	var u *store.UncertainError
+	if err := s.Append(ts[1:2]).Replicas[0]; !errors.As(err, &u) || !u.Uncertain() || !errors.Is(err, errDisk) {
+		t.Errorf("not cut: %v", err)
+	}
+	o.FS = d.Crash()
+	if _, r := open(t, o); len(r.New) != 2 {
+		t.Errorf("%d turns after a crash", len(r.New))
+	}
+	cut = true
+	if err := s.Append(ts[1:2]).Replicas[0]; err == nil || errors.As(err, &u) {
+		t.Errorf("cut: %v", err)
+	}
+}
