@@ -43,6 +43,9 @@ func (s *Store) States() (map[turn.ID]turn.State, error) {
 	return states, rows.Err()
 }
 
+// NoteSpoiled tells the next start what was seen of a checkpoint.
+var NoteSpoiled = noteSpoiled
+
 // CheckCheckpoint proves the checkpoint.
 func (s *Store) CheckCheckpoint() error { return s.checkpoint.check(context.Background()) }
 

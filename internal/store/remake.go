@@ -46,16 +46,15 @@ func spoiledWhy(path string) error {
 	return fmt.Errorf("%s: %w: seen when it was used last: %s", path, ErrCheckpoint, why)
 }
 
-// spoiledLine makes one line of what can be printed, without half a letter at its end.
+// spoiledLine makes one line of what can be printed, maxSpoiled bytes at most.
 func spoiledLine(text string) string {
 	text = strings.Map(func(r rune) rune {
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
+		if r == utf8.RuneError || !unicode.IsPrint(r) { // half a letter is at the end of what was cut
 			return ' '
 		}
 		return r
-	}, text)
-	text = strings.Join(strings.Fields(text), " ")
-	return strings.ToValidUTF8(text[:min(len(text), maxSpoiled)], "")
+	}, text[:min(len(text), maxSpoiled)])
+	return strings.Join(strings.Fields(text), " ")
 }
 
 // putCheckpointAside moves the checkpoint away, so that it stays.

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/papo-chat/papo/internal/store"
 	"github.com/papo-chat/papo/internal/store/storetest"
@@ -233,6 +235,10 @@ func TestSpoiledTellsWhy(t *testing.T) {
 		meets(t, s, ts)
 		s.Close()
 		if c.file != "" {
+			store.NoteSpoiled(o.Checkpoint, errors.New(c.file))
+			if b, err := os.ReadFile(o.Checkpoint + ".spoiled"); err != nil || len(b) > 501 || bytes.IndexByte(b, '\n') != len(b)-1 || !utf8.Valid(b) {
+				t.Errorf("%s: it is noted as %q (%v)", c.name, b, err)
+			}
 			if err := os.WriteFile(o.Checkpoint+".spoiled", []byte(c.file), 0o600); err != nil {
 				t.Fatal(err)
 			}
