@@ -25,9 +25,9 @@ func (f *Floor) receiveReq(now time.Duration, from Member, r Req) {
 		f.refused[RefusedReleased]++
 		return
 	}
-	stranger := f.view.Has(from) && r.View != f.view.hash && !f.without.Has(broken.F6ViewHash) ||
-		!f.view.Has(from) && !f.without.Has(broken.F6Membership)
-	if f.quiet || stranger {
+	inside := f.view.Has(from)
+	other := inside && r.View != f.view.hash // who is outside has another hash anyway
+	if f.quiet || !inside && !f.without.Has(broken.F6Membership) || other && !f.without.Has(broken.F6ViewHash) {
 		f.refused[RefusedStranger]++
 		if f.quiet {
 			f.refused[RefusedQuiet]++

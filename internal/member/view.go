@@ -45,8 +45,8 @@ func (m *Membership) follow(now time.Duration) (floor.View, bool) {
 		if bytes.Compare(p.Key[:], m.self.Key[:]) >= 0 || m.cfg.Without.Has(broken.FollowLowest) {
 			break
 		}
-		marked := p.marks(m.self.Incarnation) || m.cfg.Without.Has(broken.FollowOwnView)
-		if p.leader != p.Incarnation || !m.countsOn(now, p) || !m.beatCounts(now, p) || !marked {
+		if p.leader != p.Incarnation || !m.countsOn(now, p) || !m.beatCounts(now, p) ||
+			!p.marks(m.self.Incarnation) && !m.cfg.Without.Has(broken.FollowOwnView) {
 			continue
 		}
 		if view, ok := m.viewOf(p); ok {
@@ -109,8 +109,10 @@ func (m *Membership) lead(now time.Duration) []floor.Member {
 		heardByAll[i] = ^uint64(0)
 	}
 	take := func(p *peer) {
-		mutual := taken.within(p.hears) && heardByAll.has(p.slot) || m.cfg.Without.Has(broken.MutualHearing)
-		if len(members) == m.cfg.MaxMembers || taken.has(p.slot) || !mutual {
+		if len(members) == m.cfg.MaxMembers || taken.has(p.slot) {
+			return
+		}
+		if !(taken.within(p.hears) && heardByAll.has(p.slot)) && !m.cfg.Without.Has(broken.MutualHearing) {
 			return
 		}
 		for _, o := range members {
