@@ -52,7 +52,7 @@ func TestE2EThreeTalkWhileTheKernelLoses(t *testing.T) {
 }
 
 func TestE2EFiveTypeAtOnceOverAllFaults(t *testing.T) {
-	net := newTapSwitch(t, 5, 1981, faults{loss: 0.2, repeat: 0.1, delay: 0.25, most: 20 * time.Millisecond})
+	net := newTapSwitch(t, 5, 1981, faults{loss: 0.2, repeat: 0.1, reorder: 0.25, most: 20 * time.Millisecond})
 	l := newLab(t)
 	procs := l.gather(net.hosts, "ana", "bia", "caio", "davi", "eva")
 	l.chat(2, 100, procs...)

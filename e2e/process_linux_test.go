@@ -322,17 +322,21 @@ func (l *lab) meet(procs ...*process) {
 // views waits until these processes have each other, and nobody else, in their views.
 func (l *lab) views(procs ...*process) {
 	l.t.Helper()
-	keys := map[string]bool{}
-	l.mu.Lock()
-	for _, p := range procs {
-		keys[p.ready.Incarnation] = true
+	// A member may take a new incarnation meanwhile.
+	present := func() map[string]bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		incarnations := map[string]bool{}
+		for _, p := range procs {
+			incarnations[p.ready.Incarnation] = true
+		}
+		return incarnations
 	}
-	l.mu.Unlock()
 	deadline := time.Now().Add(patience)
 	for _, p := range procs {
-		for !p.views(l.t, keys) {
+		for !p.views(l.t, present()) {
 			if time.Now().After(deadline) {
-				l.t.Fatalf("%s: after %v its view is not that of %d members; it answers %s", p.name, patience, len(keys), p.answer("/peers").raw)
+				l.t.Fatalf("%s: after %v its view is not that of %d members; it answers %s", p.name, patience, len(procs), p.answer("/peers").raw)
 			}
 		}
 	}

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"math/rand/v2"
 	"os"
 	"slices"
 	"sync"
@@ -11,39 +10,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// faults are what a directed link does to a frame, each by itself and with its
-// own probability.
-type faults struct {
-	loss   float64
-	repeat float64
-	delay  float64       // how likely it waits, so that later ones overtake it
-	most   time.Duration // for how long at most
-}
-
-// counts are what the links did.
-type counts struct{ frames, lost, repeated, delayed, cut int }
-
-// link is one direction between two ports.
-type link struct {
-	mu   sync.Mutex
-	rand *rand.Rand
-	down bool
-	counts
-}
-
 // tapSwitch is a switch between TAP devices, one in each host's namespace.
 type tapSwitch struct {
-	hosts  []*namespace
-	ports  []*os.File
-	links  [][]*link // [from][to]
-	faults faults
+	hosts []*namespace
+	ports []*os.File
+	links [][]*link // [from][to]
 }
 
-// newTapSwitch connects n hosts over links with these faults. The seed decides
-// the fate of each link's frames, in the order in which they come.
+// newTapSwitch connects n hosts over links with these faults.
 func newTapSwitch(t *testing.T, n int, seed uint64, f faults) *tapSwitch {
 	t.Helper()
-	s := &tapSwitch{faults: f}
+	s := &tapSwitch{}
 	for i := range n {
 		host := newNamespace(t)
 		s.hosts = append(s.hosts, host)
@@ -51,7 +28,7 @@ func newTapSwitch(t *testing.T, n int, seed uint64, f faults) *tapSwitch {
 		host.command("ip link set eth0 txqueuelen 10000")
 		row := make([]*link, n)
 		for j := range row {
-			row[j] = newLink(seed, i, j)
+			row[j] = newLink(seed, i, j, f)
 		}
 		s.links = append(s.links, row)
 	}
@@ -117,71 +94,43 @@ func (s *tapSwitch) forward(i int) {
 
 // carry puts one frame on the link from i to j.
 func (s *tapSwitch) carry(i, j int, frame []byte) {
-	for _, wait := range s.links[i][j].fate(s.faults) {
-		if wait == 0 {
-			_, _ = s.ports[j].Write(frame) // a host that is not up yet hears nothing
+	l := s.links[i][j]
+	for _, a := range l.fate(frame) {
+		if a.wait == 0 {
+			s.deliver(l, j, a)
 			continue
 		}
-		late := slices.Clone(frame)
-		time.AfterFunc(wait, func() { _, _ = s.ports[j].Write(late) })
+		a.frame = slices.Clone(a.frame)
+		time.AfterFunc(a.wait, func() { s.deliver(l, j, a) })
 	}
 }
 
-func newLink(seed uint64, from, to int) *link {
-	return &link{rand: rand.New(rand.NewPCG(seed, uint64(from)<<32|uint64(to)))}
+// deliver hands a frame to host j.
+func (s *tapSwitch) deliver(l *link, j int, a arrival) {
+	l.arrives(a)
+	_, _ = s.ports[j].Write(a.frame) // a host that is not up yet hears nothing
 }
 
-// fate says for each copy of a frame that arrives how long it waits before.
-func (l *link) fate(f faults) []time.Duration {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.frames++
-	if l.down {
-		l.cut++
-		return nil
-	}
-	if l.rand.Float64() < f.loss {
-		l.lost++
-		return nil
-	}
-	copies := 1
-	if l.rand.Float64() < f.repeat {
-		l.repeated++
-		copies = 2
-	}
-	waits := make([]time.Duration, copies)
-	for i := range waits {
-		if l.rand.Float64() < f.delay {
-			l.delayed++
-			waits[i] = time.Duration(1 + l.rand.Int64N(int64(f.most)))
-		}
-	}
-	return waits
-}
-
-// split cuts all links between hosts of different sides; host i is on side
-// sides[i]. All on one side: the network is whole.
-func (s *tapSwitch) split(sides ...int) {
+// set gives each link its faults.
+func (s *tapSwitch) set(f func(from, to int) faults) {
 	for i, row := range s.links {
 		for j, l := range row {
-			l.mu.Lock()
-			l.down = sides[i] != sides[j]
-			l.mu.Unlock()
+			l.set(f(i, j))
 		}
 	}
+}
+
+// split cuts all links between hosts of different sides, and mends the others; host i
+// is on side sides[i]. All on one side: the network is whole.
+func (s *tapSwitch) split(sides ...int) {
+	s.set(func(i, j int) faults { return faults{cut: sides[i] != sides[j]} })
 }
 
 // total adds up what all links did.
 func (s *tapSwitch) total() (sum counts) {
 	for _, row := range s.links {
 		for _, l := range row {
-			l.mu.Lock()
-			sum.frames += l.frames
-			sum.lost += l.lost
-			sum.repeated += l.repeated
-			sum.delayed += l.delayed
-			sum.cut += l.cut
-			l.mu.Unlock()
+			sum.add(l.did())
 		}
 	}
 	return sum

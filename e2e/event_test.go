@@ -25,6 +25,7 @@ type event struct {
 	Count       int      `json:"count"`
 	Text        string   `json:"text"`
 	To          int      `json:"to"`
+	Of          int      `json:"of"`
 	Line        string   `json:"line"`
 
 	View any `json:"view"` // names; in floor events a hash
@@ -44,6 +45,7 @@ type event struct {
 	Command string          `json:"command"`
 	OK      bool            `json:"ok"`
 	Data    json.RawMessage `json:"data"`
+	Dropped map[string]int  `json:"dropped"`
 
 	Scope       string `json:"scope"`
 	Consistent  bool   `json:"consistent"`
