@@ -21,11 +21,14 @@ var (
 )
 
 const (
-	// A run with fewer holds or turns than these proves too little, and fails: in all, and
-	// between the beginning and the end of its troubles.
-	leastHolds        = 150
-	leastTurns        = 150
-	leastTroubledHold = 100
+	// A run with fewer holds or turns than these proves too little, and fails; so does one
+	// with fewer holds between the beginning and the end of its troubles.
+	leastHolds    = 150
+	leastTurns    = 150
+	leastTroubled = 50
+
+	// toHold bounds the waiting for the floor that a member shall lose.
+	toHold = time.Second
 
 	manyRuns = 30 // among so many, every kind of trouble must have done something
 )
@@ -113,6 +116,7 @@ func runMixed(t *testing.T, seed uint64) tally {
 		m.talks = append(m.talks, m.speak(i, p))
 	}
 	m.trouble()
+	m.wait(talkTime, "enough is said", func() bool { return m.sent() >= mostOnTheirWay*max(leastHolds, leastTurns) })
 	for _, k := range m.talks {
 		k.stop()
 	}
@@ -122,6 +126,14 @@ func runMixed(t *testing.T, seed uint64) tally {
 	}
 	m.judge()
 	return m.had
+}
+
+// sent is how many lines all processes have sent. lab.mu is held.
+func (m *mixedRun) sent() (n int) {
+	for _, p := range m.procs {
+		n += p.sent
+	}
+	return n
 }
 
 // args gives the disks of member i to papo.
@@ -174,6 +186,12 @@ func (m *mixedRun) setLinks() {
 func (m *mixedRun) begin(t trouble, p *process) {
 	m.t.Helper()
 	m.had[t.kind]++
+	if t.held {
+		p.order("/hold")
+		m.mu.Lock()
+		m.until(toHold, func() bool { return p.lastFloor() == "held" }) // it may not get there
+		m.mu.Unlock()
+	}
 	switch t.kind {
 	case killing:
 		p.end()
@@ -202,6 +220,9 @@ func (m *mixedRun) end(t trouble, p *process) {
 		m.talks[t.member] = m.speak(t.member, p)
 	case stopping:
 		p.signal(syscall.SIGCONT)
+		if t.held {
+			p.order("/release")
+		}
 	case filling:
 		for _, d := range m.disks[t.member][:t.disks] {
 			if err := os.Remove(filepath.Join(d, ballastName)); err != nil {

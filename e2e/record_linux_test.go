@@ -135,6 +135,9 @@ func (l *lab) checkShown(record []event, toTheEnd ...*process) {
 				break // there may be thousands
 			}
 		}
+		if p.unkept() > 0 {
+			continue // what is not kept has no place
+		}
 		if p.restored != nil && p.restored.Turns == 0 {
 			l.checkPlaces(p, record, make([]bool, len(record)))
 		}
@@ -142,7 +145,7 @@ func (l *lab) checkShown(record []event, toTheEnd ...*process) {
 	for _, p := range toTheEnd {
 		if p.restored == nil || p.restored.Turns+len(p.shown) != len(record) {
 			l.t.Errorf("%s restored %+v and showed %d turns, but the record has %d", p.name, p.restored, len(p.shown), len(record))
-		} else if p.restored.Turns > 0 {
+		} else if p.restored.Turns > 0 && p.unkept() == 0 {
 			restored := make([]bool, len(record))
 			for i, e := range record {
 				_, shown := p.shown[e.ID]
@@ -151,6 +154,16 @@ func (l *lab) checkShown(record []event, toTheEnd ...*process) {
 			l.checkPlaces(p, record, restored)
 		}
 	}
+}
+
+// unkept is how many turns the process showed that no replica took. lab.mu is held.
+func (p *process) unkept() (n int) {
+	for _, e := range p.shown {
+		if e.Unkept {
+			n++
+		}
+	}
+	return n
 }
 
 // mostSet is how far a machine's clock may be set unnoticed: papo takes what is

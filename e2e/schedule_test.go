@@ -42,6 +42,8 @@ const (
 	// lease is papo's; a member that is stopped for longer wakes up without the floor.
 	lease = 1500 * time.Millisecond
 
+	mostOnTheirWay = 3 // lines of a member, so no turn has more
+
 	disksOfEach = replicas
 )
 
@@ -53,7 +55,8 @@ type trouble struct {
 	links    [][2]int      // from and to which host
 	faults   faults        // what they do
 	member   int
-	disks    int // filling: how many of the member's disks
+	held     bool // killing, stopping: while the member is on the floor by /hold
+	disks    int  // filling: how many of the member's disks
 }
 
 // schedule is all that a run does, but for the chance of each frame: the seed
@@ -67,7 +70,7 @@ type schedule struct {
 	troubles []trouble // in the order in which they begin
 }
 
-// most is how many members there are at most.
+// memberNames are those of the members; there may be fewer.
 var memberNames = []string{"ana", "bia", "caio", "davi", "eva"}
 
 // newSchedule makes a schedule of a random part of all kinds of trouble: two
@@ -77,7 +80,7 @@ func newSchedule(seed uint64) schedule {
 	r := rand.New(rand.NewPCG(seed, 0x6d69786564))
 	s := schedule{seed: seed, members: 3 + r.IntN(len(memberNames)-2)}
 	for range s.members {
-		s.window = append(s.window, 1+r.IntN(3))
+		s.window = append(s.window, 1+r.IntN(mostOnTheirWay))
 		s.pause = append(s.pause, between(r, 5*time.Millisecond, 40*time.Millisecond))
 	}
 	s.kinds = append(some(r, ofTheNetwork, 2), some(r, ofMembers, 1)...)
@@ -135,8 +138,10 @@ func (s schedule) trouble(r *rand.Rand, k kind) trouble {
 		t.faults = faults{damage: share(0.05, 0.4)}
 	case killing:
 		lasts = between(r, 0, 3*time.Second) // until it is started again
+		t.held = r.IntN(2) == 0
 	case stopping:
 		lasts = between(r, lease+200*time.Millisecond, 3*lease)
+		t.held = r.IntN(2) == 0
 	case filling:
 		t.disks = 1 + r.IntN(disksOfEach)
 	}
@@ -167,12 +172,15 @@ func (s schedule) trouble(r *rand.Rand, k kind) trouble {
 	return t
 }
 
-// disturbs tells whether a member cannot do both: it is killed, stopped or on the floor
-// by /hold, one at a time, but may be stopped in /hold. Nor can a disk fill twice.
+// breather is the least between two troubles of a member that must not meet.
+const breather = 100 * time.Millisecond
+
+// disturbs tells whether a member cannot have both troubles at a time. It may be killed,
+// stopped and started again on full disks.
 func (t trouble) disturbs(u trouble) bool {
-	together := t.from <= u.to && u.from <= t.to && t.member == u.member
-	both := func(k, l kind) bool { return t.kind == k && u.kind == l || t.kind == l && u.kind == k }
-	return together && (slices.Contains(ofMembers, t.kind) && t.kind == u.kind || both(killing, stopping) || both(killing, holding))
+	together := t.from < u.to+breather && u.from < t.to+breather && t.member == u.member
+	process := func(k kind) bool { return k == killing || k == stopping || k == holding }
+	return together && (process(t.kind) && process(u.kind) || t.kind == filling && u.kind == filling)
 }
 
 func (t trouble) String() string {
@@ -196,6 +204,9 @@ func (t trouble) String() string {
 		what = fmt.Sprintf("%s, %d of %d", memberNames[t.member], t.disks, disksOfEach)
 	case killing, stopping, holding:
 		what = memberNames[t.member]
+		if t.held {
+			what += " in /hold"
+		}
 	}
 	if len(t.links) > 0 {
 		var links []string
