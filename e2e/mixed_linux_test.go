@@ -25,7 +25,7 @@ const (
 	// with fewer holds between the beginning and the end of its troubles.
 	leastHolds    = 150
 	leastTurns    = 150
-	leastTroubled = 50
+	leastTroubled = 40
 
 	// toHold bounds the waiting for the floor that a member shall lose.
 	toHold = time.Second

@@ -238,8 +238,12 @@ func (l *lab) told(p *process, later []*process) map[string]string {
 		back = later[0].events[0].BootNS
 	}
 	names := map[string]bool{}
+	author := ""
 	for _, q := range l.procs {
 		names[q.name] = true
+		if q.name == p.name && q.ready != nil { // a run may have been killed before it was
+			author = q.ready.Member
+		}
 	}
 	for _, q := range l.procs {
 		if q.name == p.name {
@@ -248,7 +252,7 @@ func (l *lab) told(p *process, later []*process) map[string]string {
 		for _, e := range q.events {
 			switch {
 			case e.BootNS >= back:
-			case e.Type == "turn" && e.Author == p.ready.Member:
+			case e.Type == "turn" && e.Author == author:
 				told[e.ID] = q.name + " had from it"
 			case e.Type == "delivered" && e.To == len(names)-1:
 				told[e.ID] = "it had reported to " + q.name

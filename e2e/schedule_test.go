@@ -44,7 +44,7 @@ const (
 
 	mostOnTheirWay = 3 // lines of a member, so no turn has more
 
-	disksOfEach = replicas
+	disksOfEach = 3 // one for each replica
 )
 
 // trouble is one fault that begins and ends. One of the network concerns links, one of
@@ -139,6 +139,8 @@ func (s schedule) trouble(r *rand.Rand, k kind) trouble {
 	case killing:
 		lasts = between(r, 0, 3*time.Second) // until it is started again
 		t.held = r.IntN(2) == 0
+	case holding:
+		lasts = between(r, 500*time.Millisecond, 2*time.Second) // nobody else speaks meanwhile
 	case stopping:
 		lasts = between(r, lease+200*time.Millisecond, 3*lease)
 		t.held = r.IntN(2) == 0
