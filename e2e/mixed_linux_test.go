@@ -16,8 +16,8 @@ import (
 )
 
 var (
-	mixedRuns = flag.Int("mixedruns", 2, "how many runs TestE2EMixedFaults makes, with as many seeds")
-	mixedSeed = flag.Uint64("mixedseed", 4, "the seed of the first run of TestE2EMixedFaults; each further one has the next")
+	mixedRuns = flag.Int("mixedruns", usualRuns, "how many runs TestE2EMixedFaults makes, with as many seeds")
+	mixedSeed = flag.Uint64("mixedseed", usualSeed, "the seed of the first run of TestE2EMixedFaults; each further one has the next")
 )
 
 const (

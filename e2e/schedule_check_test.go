@@ -64,5 +64,26 @@ func TestSchedule(t *testing.T) {
 			t.Errorf("in 300 seeds there is %q %d times", k, had[k])
 		}
 	}
-	t.Log(newSchedule(1))
+}
+
+// TestScheduleOfUsualRuns keeps the few runs that are made each time from losing a
+// kind of trouble when schedules change.
+func TestScheduleOfUsualRuns(t *testing.T) {
+	had := map[kind]bool{}
+	held, allDisks := map[kind]bool{}, false
+	for i := range uint64(usualRuns) {
+		for _, u := range newSchedule(usualSeed + i).troubles {
+			had[u.kind] = true
+			held[u.kind] = held[u.kind] || u.held
+			allDisks = allDisks || u.disks == disksOfEach
+		}
+	}
+	for _, k := range slices.Concat(ofTheNetwork, ofMembers) {
+		if !had[k] {
+			t.Errorf("the usual runs have nothing of this kind: %s", k)
+		}
+	}
+	if !held[killing] || !held[stopping] || !allDisks {
+		t.Errorf("in the usual runs a member is killed on the floor: %v, stopped there: %v, has no room at all: %v", held[killing], held[stopping], allDisks)
+	}
 }

@@ -36,6 +36,9 @@ var (
 )
 
 const (
+	// The schedules of usualRuns seeds from usualSeed on have all kinds of trouble between them.
+	usualRuns, usualSeed = 2, 467
+
 	// troubleTime is for how long there is trouble in a run; after it all is healed.
 	troubleTime = 10 * time.Second
 
