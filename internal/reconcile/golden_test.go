@@ -132,6 +132,35 @@ func TestClosingFingerprint(t *testing.T) {
 	}
 }
 
+// TestJustFull: a message that ends exactly where the headroom begins is not
+// full yet, so that the next range is still listed.
+func TestJustFull(t *testing.T) {
+	var items []turn.Item
+	for i := range 122 {
+		items = append(items, numbered(i, uint64(i)))
+	}
+	set, none := NewSlice(items), NewSlice(nil)
+	// The version, a list of 121 ids behind a bound with 19 bytes of an id: 3896 bytes.
+	first := bound{item: turn.Item{Stamp: 121}, prefix: 19}
+
+	msg := newWriter()
+	msg.ids(first, none, 0, 0)
+	msg.ids(end, none, 0, 0)
+
+	want := newWriter()
+	want.ids(first, set, 0, 121)
+	if len(want.buf) != MinFrameLimit-headroom {
+		t.Fatalf("the first list ends at byte %d", len(want.buf))
+	}
+	want.ids(end, set, 121, 122)
+	want.fingerprint(end, emptyFingerprint) // now it is full
+
+	got, err := Respond(set, MinFrameLimit, msg.buf)
+	if err != nil || !bytes.Equal(got, want.buf) {
+		t.Errorf("%d bytes, %v; want %d", len(got), err, len(want.buf))
+	}
+}
+
 // TestSpecified: messages worked out by hand from Negentropy Protocol V1.
 func TestSpecified(t *testing.T) {
 	id := func(first byte) string { return fmt.Sprintf("%02x", first) + strings.Repeat("00", 31) }
@@ -156,6 +185,7 @@ func TestSpecified(t *testing.T) {
 			"61" + "0500" + "02" + "01" + id(1) + "0000" + "02" + "01" + id(2)},
 		{"a bound is exclusive, with its prefix", []turn.Item{item(4, 1), item(4, 2), item(4, 3)},
 			"61" + "050102" + "02" + "00", "61" + "050102" + "02" + "01" + id(1)},
+		{"infinity may be written as a number", []turn.Item{item(9, 1)}, "61" + "0200" + "00" + "81ffffffffffffffff7f00" + "00", "61"},
 		// SHA-256 of the sum 1 (31 more bytes of 0) and the count 1.
 		{"an equal fingerprint is skipped", []turn.Item{item(4, 1)},
 			"61" + "0000" + "01" + "2e255099d6d6bee307c8e7075acc78f9", "61"},

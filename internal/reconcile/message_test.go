@@ -107,6 +107,8 @@ func TestMalformed(t *testing.T) {
 		{"stamp beyond infinity", "610000000201" + "00", "over 2^64-1"},
 		{"bound goes back by id", "610501bb000101aa00", "ends before"},
 		{"second range malformed", "61050000" + "050003", "range 1, before byte 7"},
+		{"second range malformed, after a list", "6105000200" + "050003", "range 1, before byte 8"},
+		{"more bytes after what is malformed", "61000003ffff", "range 0, before byte 4"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			msg, err := hex.DecodeString(c.msg)

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/papo-chat/papo/internal/turn"
@@ -236,7 +237,7 @@ func TestVersions(t *testing.T) {
 			if err != nil || !bytes.Equal(answer, []byte{version}) {
 				t.Errorf("version %#x: answered with %x, %v", v, answer, err)
 			}
-			if !errors.Is(sessionErr, ErrVersion) {
+			if !errors.Is(sessionErr, ErrVersion) || !strings.HasSuffix(sessionErr.Error(), fmt.Sprintf(", but %d", v-firstVersion)) {
 				t.Errorf("version %#x: the initiator says %v", v, sessionErr)
 			}
 		default:
