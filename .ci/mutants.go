@@ -34,6 +34,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -54,6 +55,7 @@ type mutant struct {
 	offset       int
 	From, To     string
 	text         string // the line, as it was
+	Switch       int    // in the program that has all mutants; 0: it is not in there
 }
 
 // String tells where m is and what it changes; it is the same in every run.
@@ -65,7 +67,7 @@ func (m mutant) String() string {
 // die at once.
 type stage struct {
 	args  []string
-	limit time.Duration // who takes longer hangs
+	limit int // in seconds of the processor; who takes longer hangs
 }
 
 const (
@@ -77,7 +79,7 @@ const (
 
 var (
 	dir, tmp  string // the package; where we work
-	quick     = flag.Bool("quick", false, "never run more than go test -short does")
+	quick     = flag.Bool("quick", false, "leave out the tests that take long")
 	survivors = flag.String("survivors", "", "run only what is not KILLED in these results")
 )
 
@@ -114,12 +116,14 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	stages := plan()
+	if *survivors != "" {
+		mutants = slices.DeleteFunc(mutants, func(m mutant) bool { return !earlier[m.String()] })
+	}
+	binary := filepath.Join(tmp, "all.test")
+	buildAll(binary, mutants)
+	stages := plan(binary)
 	for _, m := range mutants {
-		if *survivors != "" && !earlier[m.String()] {
-			continue
-		}
-		status := m.run(stages)
+		status := m.run(binary, stages)
 		fmt.Fprintf(out, "%s\t%v\n", status, m)
 		if status != killed {
 			fmt.Printf("%-10s %v\n", status, m)
@@ -208,13 +212,13 @@ func function(tree *ast.File, pos token.Pos) string {
 	return "declarations"
 }
 
-// build compiles the tests of the package, with one file replaced.
-func build(file string, source []byte) (string, error) {
-	binary, overlay := filepath.Join(tmp, "mutant.test"), filepath.Join(tmp, "overlay.json")
+// build compiles the tests of the package, with these files replaced or added.
+func build(binary string, files map[string][]byte) error {
+	overlay := filepath.Join(tmp, "overlay.json")
 	replace := map[string]string{}
-	if file != "" {
-		replace[filepath.Join(dir, file)] = filepath.Join(tmp, "mutant.go")
-		if err := os.WriteFile(filepath.Join(tmp, "mutant.go"), source, 0o644); err != nil {
+	for name, text := range files {
+		replace[filepath.Join(dir, name)] = filepath.Join(tmp, name)
+		if err := os.WriteFile(filepath.Join(tmp, name), text, 0o644); err != nil {
 			log.Fatal(err)
 		}
 	}
@@ -225,44 +229,297 @@ func build(file string, source []byte) (string, error) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	cmd := exec.Command("go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay", overlay, "-o", binary, ".")
+	cmd := exec.Command("go", "test", "-c", "-vet=off", "-gcflags=-e", "-ldflags=-s -w", "-overlay", overlay, "-o", binary, ".")
 	cmd.Dir = dir
-	output, err := cmd.CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("%w\n%s", err, output)
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w\n%s", err, output)
 	}
-	return binary, nil
+	return nil
 }
 
-// start runs a test binary in a few GB of memory: what asks for more without end
-// must not take the machine with it. The limit of the test itself is within ours.
-func start(binary string, limit time.Duration, args ...string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), limit+10*time.Second)
+var failure = regexp.MustCompile(`(?m)([^/ ]+\.go):(\d+):\d+: `)
+
+// buildAll compiles one program that has as many mutants in it as can be: the
+// environment says which of them is awake. A mutant that does not compile
+// like that, as in a constant, is left out (its Switch is 0) and compiled
+// by itself later.
+func buildAll(binary string, ms []mutant) {
+	for i := range ms {
+		ms[i].Switch = i + 1
+	}
+	for range 50 {
+		files := map[string][]byte{"gremlins_switch.go": nil}
+		for _, m := range ms {
+			if files[m.File] == nil {
+				text, name := instrument(m.File, ms)
+				files[m.File] = text
+				files["gremlins_switch.go"] = []byte("package " + name + switches)
+			}
+		}
+		err := build(binary, files)
+		if err == nil {
+			return
+		}
+		left := len(ms)
+		for _, at := range failure.FindAllStringSubmatch(err.Error(), -1) {
+			for i, m := range ms {
+				if m.File == at[1] && strconv.Itoa(m.Line) == at[2] && m.Switch != 0 {
+					ms[i].Switch = 0
+					left--
+				}
+			}
+		}
+		if left == len(ms) {
+			log.Fatalf("the mutants do not compile together: %v", err)
+		}
+	}
+	log.Fatal("the mutants do not compile together")
+}
+
+// instrument writes a switch into each place of a file where a mutant is, and
+// tells the name of its package.
+func instrument(file string, ms []mutant) (text []byte, name string) {
+	source, err := os.ReadFile(filepath.Join(dir, file))
+	if err != nil {
+		log.Fatal(err)
+	}
+	files := token.NewFileSet()
+	tree, err := parser.ParseFile(files, file, source, 0)
+	if err != nil {
+		log.Fatal(err)
+	}
+	offset := func(p token.Pos) int { return files.Position(p).Offset }
+	at := map[int][]mutant{}
+	for _, m := range ms {
+		if m.File == file && m.Switch != 0 {
+			at[m.offset] = append(at[m.offset], m)
+		}
+	}
+	// What is written before an offset: first what ends there, from inside out,
+	// then what begins there, from outside in; tokens are taken out.
+	type edit struct {
+		ends, begins string
+		gone         int
+	}
+	edits := map[int]edit{}
+	put := func(begin, op, end token.Pos, before, between, after string, gone int) {
+		e := edits[offset(begin)]
+		e.begins += before
+		edits[offset(begin)] = e
+		e = edits[offset(op)]
+		e.ends, e.gone = between, gone
+		edits[offset(op)] = e
+		e = edits[offset(end)]
+		e.ends = after + e.ends
+		edits[offset(end)] = e
+	}
+	number := func(ms []mutant, to string) int {
+		for _, m := range ms {
+			if m.To == to {
+				return m.Switch
+			}
+		}
+		return -1
+	}
+	ast.Inspect(tree, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.BinaryExpr:
+			here := at[offset(n.OpPos)]
+			if len(here) == 0 {
+				break
+			}
+			op := n.Op.String()
+			switch op {
+			case "==", "!=":
+				put(n.X.Pos(), n.OpPos, n.Y.End(), "((", op, fmt.Sprintf(") != gremlinsOn(%d))", here[0].Switch), len(op))
+			case "<", "<=", ">", ">=":
+				first := fmt.Sprintf("gremlins%s(%d,%d,", called[op], number(here, becomes["CONDITIONALS_BOUNDARY"][op]), number(here, becomes["CONDITIONALS_NEGATION"][op]))
+				put(n.X.Pos(), n.OpPos, n.Y.End(), first, ",", ")", len(op))
+			default:
+				put(n.X.Pos(), n.OpPos, n.Y.End(), fmt.Sprintf("gremlins%s(%d,", called[op], here[0].Switch), ",", ")", len(op))
+			}
+		case *ast.UnaryExpr:
+			if here := at[offset(n.OpPos)]; len(here) > 0 {
+				put(n.X.Pos(), n.OpPos, n.End(), "", fmt.Sprintf("gremlinsNeg(%d,", here[0].Switch), ")", 1)
+			}
+		case *ast.IncDecStmt:
+			if here := at[offset(n.TokPos)]; len(here) > 0 {
+				put(n.X.Pos(), n.TokPos, n.TokPos, fmt.Sprintf("gremlins%s(%d,&", called[n.Tok.String()], here[0].Switch), ")", "", 2)
+			}
+		}
+		return true
+	})
+	var out []byte
+	for i := 0; i <= len(source); i++ {
+		if e, ok := edits[i]; ok {
+			out = append(append(out, e.ends...), e.begins...)
+			if e.gone > 0 {
+				i += e.gone - 1
+				continue
+			}
+		}
+		if i < len(source) {
+			out = append(out, source[i])
+		}
+	}
+	return out, tree.Name.Name
+}
+
+var called = map[string]string{
+	"<": "Lss", "<=": "Leq", ">": "Gtr", ">=": "Geq", "+": "Add", "-": "Sub", "*": "Mul", "/": "Quo", "%": "Rem", "++": "Inc", "--": "Dec",
+}
+
+// switches is what instrumented sources call: the operators, with their mutants.
+const switches = `
+
+import (
+	"cmp"
+	"os"
+	"strconv"
+)
+
+var gremlinsAwake, _ = strconv.Atoi(os.Getenv("GREMLINS_AWAKE"))
+
+type gremlinsInteger interface {
+	~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint | ~uint8 | ~uint16 | ~uint32 | ~uint64 | ~uintptr
+}
+
+type gremlinsNumber interface {
+	gremlinsInteger | ~float32 | ~float64
+}
+
+func gremlinsOn(id int) bool { return gremlinsAwake == id }
+
+func gremlinsLss[T cmp.Ordered](boundary, negation int, x, y T) bool {
+	switch gremlinsAwake {
+	case boundary:
+		return x <= y
+	case negation:
+		return x >= y
+	}
+	return x < y
+}
+
+func gremlinsLeq[T cmp.Ordered](boundary, negation int, x, y T) bool {
+	switch gremlinsAwake {
+	case boundary:
+		return x < y
+	case negation:
+		return x > y
+	}
+	return x <= y
+}
+
+func gremlinsGtr[T cmp.Ordered](boundary, negation int, x, y T) bool {
+	switch gremlinsAwake {
+	case boundary:
+		return x >= y
+	case negation:
+		return x <= y
+	}
+	return x > y
+}
+
+func gremlinsGeq[T cmp.Ordered](boundary, negation int, x, y T) bool {
+	switch gremlinsAwake {
+	case boundary:
+		return x > y
+	case negation:
+		return x < y
+	}
+	return x >= y
+}
+
+func gremlinsAdd[T gremlinsNumber](id int, x, y T) T {
+	if gremlinsAwake == id {
+		return x - y
+	}
+	return x + y
+}
+
+func gremlinsSub[T gremlinsNumber](id int, x, y T) T {
+	if gremlinsAwake == id {
+		return x + y
+	}
+	return x - y
+}
+
+func gremlinsMul[T gremlinsNumber](id int, x, y T) T {
+	if gremlinsAwake == id {
+		return x / y
+	}
+	return x * y
+}
+
+func gremlinsQuo[T gremlinsNumber](id int, x, y T) T {
+	if gremlinsAwake == id {
+		return x * y
+	}
+	return x / y
+}
+
+func gremlinsRem[T gremlinsInteger](id int, x, y T) T {
+	if gremlinsAwake == id {
+		return x * y
+	}
+	return x % y
+}
+
+func gremlinsNeg[T gremlinsNumber](id int, x T) T {
+	if gremlinsAwake == id {
+		return x
+	}
+	return -x
+}
+
+func gremlinsInc[T gremlinsNumber](id int, x *T) {
+	if gremlinsAwake == id {
+		*x--
+		return
+	}
+	*x++
+}
+
+func gremlinsDec[T gremlinsNumber](id int, x *T) {
+	if gremlinsAwake == id {
+		*x++
+		return
+	}
+	*x--
+}
+`
+
+// start runs a test binary and tells how many seconds the processor worked for it.
+// A mutant that loops must not run for ever, one that asks for memory without end
+// not take the machine with it. What counts is the processor's time: how busy the
+// machine is makes no difference.
+func start(binary string, awake, most int, args ...string) (output []byte, seconds int, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
 	defer cancel()
-	args = append([]string{"-c", `ulimit -v 6000000; exec "$@"`, "sh", binary, "-test.timeout=" + limit.String()}, args...)
-	cmd := exec.CommandContext(ctx, "sh", args...)
+	args = append([]string{"-c", `ulimit -v 6000000 -t "$1"; shift; exec "$@"`, "sh", strconv.Itoa(most), binary, "-test.timeout=1h"}, args...)
+	cmd := exec.CommandContext(ctx, "bash", args...)
 	cmd.Dir = dir
-	return cmd.CombinedOutput()
+	cmd.Env = append(os.Environ(), "GREMLINS_AWAKE="+strconv.Itoa(awake))
+	output, err = cmd.CombinedOutput()
+	return output, int((cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()) / time.Second), err
 }
 
 var passed = regexp.MustCompile(`(?m)^(?: *)--- PASS: (\w+)[^ ]* \(([0-9.]+)s\)`)
 
-// plan runs the tests of the package as it is, and orders them.
-func plan() []stage {
-	binary, err := build("", nil)
-	if err != nil {
-		log.Fatal(err)
-	}
-	run := func(args ...string) (output []byte, took time.Duration) {
-		begun := time.Now()
-		output, err := start(binary, time.Hour, args...)
+// plan runs the tests with no mutant awake, and orders them.
+func plan(binary string) []stage {
+	run := func(args ...string) (output []byte, seconds int) {
+		output, seconds, err := start(binary, 0, 3600, args...)
 		if err != nil {
 			log.Fatalf("the tests fail without a mutant: %v\n%s", err, output)
 		}
-		return output, time.Since(begun)
+		return output, seconds
 	}
 	output, _ := run("-test.short", "-test.v")
 	classes := []time.Duration{50 * time.Millisecond, 300 * time.Millisecond, 2 * time.Second}
+	if *quick {
+		classes = classes[:2]
+	}
 	names := make([][]string, len(classes))
 	took := map[string]time.Duration{} // that of parallel parts is not in that of the whole
 	for _, p := range passed.FindAllStringSubmatch(string(output), -1) {
@@ -279,40 +536,41 @@ func plan() []stage {
 	}
 	var stages []stage
 	add := func(args ...string) {
-		_, took := run(args...)
-		stages = append(stages, stage{args, 10*took + 5*time.Second})
+		_, seconds := run(args...)
+		stages = append(stages, stage{args, 10*seconds + 5})
 	}
 	for _, n := range names {
 		if len(n) > 0 {
 			add("-test.short", "-test.run=^("+strings.Join(n, "|")+")$")
 		}
 	}
-	if *quick {
-		add("-test.short")
-	} else {
+	if !*quick {
 		add()
 	}
 	return stages
 }
 
 // run breaks the package and tells what the tests say to it.
-func (m mutant) run(stages []stage) string {
-	source, err := os.ReadFile(filepath.Join(dir, m.File))
-	if err != nil {
-		log.Fatal(err)
-	}
-	binary, err := build(m.File, slices.Concat(source[:m.offset], []byte(m.To), source[m.offset+len(m.From):]))
-	if err != nil {
-		return invalid
+func (m mutant) run(binary string, stages []stage) string {
+	if m.Switch == 0 {
+		source, err := os.ReadFile(filepath.Join(dir, m.File))
+		if err != nil {
+			log.Fatal(err)
+		}
+		binary = filepath.Join(tmp, "one.test")
+		text := slices.Concat(source[:m.offset], []byte(m.To), source[m.offset+len(m.From):])
+		if build(binary, map[string][]byte{m.File: text}) != nil {
+			return invalid
+		}
 	}
 	for _, s := range stages {
-		output, err := start(binary, s.limit, append(s.args, "-test.failfast")...)
+		_, _, err := start(binary, m.Switch, s.limit, append(s.args, "-test.failfast")...)
 		var exit *exec.ExitError
 		switch {
 		case err == nil:
 		case !errors.As(err, &exit):
 			log.Fatal(err)
-		case exit.ExitCode() < 0, bytes.Contains(output, []byte("panic: test timed out after")):
+		case exit.ExitCode() < 0: // the limit
 			return hangs
 		default:
 			return killed
