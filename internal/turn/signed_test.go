@@ -449,48 +449,6 @@ func TestFit(t *testing.T) {
 	}
 }
 
-func FuzzParse(f *testing.F) {
-	seeds, err := filepath.Glob(filepath.Join("testdata", "*.hex"))
-	if err != nil || len(seeds) < 4 {
-		f.Fatalf("the seed corpus is not there: %v, %v", seeds, err)
-	}
-	for _, path := range seeds {
-		_, b := readGolden(f, path)
-		f.Add(b)
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		s, err := ParseTrusted(testGroup, b)
-		if signed, err2 := Parse(testGroup, b); err2 == nil && (err != nil || signed.ID() != s.ID()) {
-			t.Fatalf("Parse accepts what ParseTrusted does not: %v", err)
-		}
-		if err != nil {
-			return
-		}
-		if !bytes.Equal(s.Bytes(), b) {
-			t.Fatalf("bytes changed")
-		}
-		if id, err := Claimed(testGroup, b); err != nil || id != s.ID() {
-			t.Fatalf("claims %v, is %v: %v", id, s.ID(), err)
-		}
-		got := s.Turn()
-		if got.Stamp == 0 || got.Stamp >= 1<<53 || len(got.Parents) > 8 || got.Name == "" || len(b) > MaxSigned {
-			t.Fatalf("accepted: %+v", got)
-		}
-		if !s.Known() {
-			return
-		}
-		again := append(marshal(t, got), b[len(b)-signatureSize:]...)
-		if !bytes.Equal(again, b) {
-			t.Fatalf("encoded again: %x, was %x", again, b)
-		}
-		for _, text := range got.Texts {
-			if text == "" || len(text) > MaxLine || strings.ContainsAny(text, "\x00\x1b\r\u202e\u0085") {
-				t.Fatalf("accepted the text %q", text)
-			}
-		}
-	})
-}
-
 func BenchmarkSign(b *testing.B) {
 	t := plain()
 	for b.Loop() {
