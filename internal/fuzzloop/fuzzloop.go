@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -65,6 +66,8 @@ const (
 	// poolMost bounds what is mutated: at the bound, what reaches something new is
 	// only told and kept.
 	poolMost = 1 << 14
+	// longest bounds one execution: what takes longer is taken for endless.
+	longest = time.Minute
 )
 
 // loop runs one target.
@@ -76,21 +79,24 @@ type loop struct {
 	given int // and behind them those of -fuzzfrom
 	mutator
 
-	count   int // executions
-	found   int // of them, those that reached something new, the seeds aside
+	count   atomic.Int64 // executions that were begun
+	found   int          // of them, those that reached something new, the seeds aside
 	covered float64
-	now     []byte // the input that is being checked; nil: none
+	now     []byte // the input that is being checked; nil: none. It is written before count
 }
 
 func (l *loop) run(n int) {
 	begun := time.Now()
 	defer l.tell(begun)
+	done := make(chan struct{})
+	defer close(done)
+	go l.watch(done)
 	for i, s := range l.pool {
 		if l.try(s) && i >= l.own {
 			l.keep(s)
 		}
 	}
-	for l.count < n && !l.f.Failed() {
+	for l.count.Load() < int64(n) && !l.f.Failed() {
 		b := l.mutator.next()
 		if l.try(b) {
 			l.found++
@@ -107,8 +113,8 @@ func (l *loop) run(n int) {
 // as far as go test -cover counts that.
 func (l *loop) try(b []byte) bool {
 	l.now = b
+	l.count.Add(1)
 	l.check(l.t, b)
-	l.count++
 	if l.f.Failed() {
 		return false // and l.now stays, for tell
 	}
@@ -123,11 +129,29 @@ func (l *loop) try(b []byte) bool {
 
 // tell ends the loop, also by a panic or t.Fatal in the check.
 func (l *loop) tell(begun time.Time) {
-	took := time.Since(begun)
+	took, count := time.Since(begun), l.count.Load()
 	fmt.Printf("fuzzloop: %s: %d executions in %.1f s, %.0f a second; %d seeds, %d new interesting, %.1f %% of the statements\n",
-		l.f.Name(), l.count, took.Seconds(), float64(l.count)/took.Seconds(), l.own+l.given, l.found, 100*l.covered)
+		l.f.Name(), count, took.Seconds(), float64(count)/took.Seconds(), l.own+l.given, l.found, 100*l.covered)
 	if l.now != nil {
 		fmt.Printf("fuzzloop: %s FAILED; the input is now %s\n", l.f.Name(), write(l.f, l.now))
+	}
+}
+
+// watch ends the program if one execution does not end.
+func (l *loop) watch(done chan struct{}) {
+	ticker := time.NewTicker(longest)
+	defer ticker.Stop()
+	for before := int64(-1); ; {
+		select {
+		case <-done:
+			return
+		case <-ticker.C:
+		}
+		count := l.count.Load()
+		if count == before {
+			panic(fmt.Sprintf("fuzzloop: %s does not come to an end with this input, which is now %s: %q", l.f.Name(), write(l.f, l.now), l.now))
+		}
+		before = count
 	}
 }
 

@@ -3,11 +3,8 @@ package seal
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"testing"
 )
 
@@ -146,63 +143,6 @@ func TestNoAllocations(t *testing.T) {
 			t.Errorf("%s allocates %v times", name, n)
 		}
 	}
-}
-
-func TestSeeds(t *testing.T) {
-	dir := filepath.Join("testdata", "fuzz", "FuzzUnseal")
-	if *update {
-		writeSeeds(t, dir)
-	}
-	files, err := os.ReadDir(dir)
-	if err != nil || len(files) < 4 {
-		t.Errorf("%d seeds of FuzzUnseal, want 4 at least: %v", len(files), err)
-	}
-}
-
-func writeSeeds(t *testing.T, dir string) {
-	k := withRand(OpenRoom(testGroup, testRoom), repeat{testNonce()})
-	d := k.Seal(nil, 7, 8, []byte("message"))
-	bad := bytes.Clone(d)
-	bad[len(bad)-1] ^= 1
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	for name, b := range map[string][]byte{
-		"whole":   d,
-		"forged":  bad,
-		"cut":     d[:Overhead-1],
-		"other":   withRand(testKey(), repeat{testNonce()}).Seal(nil, 7, 8, nil),
-		"version": append([]byte{2}, d[1:]...),
-		"empty":   k.Seal(nil, 7, 8, nil),
-	} {
-		text := fmt.Sprintf("go test fuzz v1\n[]byte(%q)\n", b)
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// FuzzUnseal takes what anyone may send. Nothing is opened but what the key
-// sealed.
-func FuzzUnseal(f *testing.F) {
-	k := withRand(OpenRoom(testGroup, testRoom), repeat{testNonce()})
-	f.Fuzz(func(t *testing.T, d []byte) {
-		before := bytes.Clone(d)
-		inc, counter, message, err := k.Unseal(nil, d)
-		if !bytes.Equal(d, before) {
-			t.Fatal("Unseal has changed its input")
-		}
-		if err != nil {
-			if message != nil || inc != 0 || counter != 0 {
-				t.Fatalf("%v, and yet %x %x %x", err, inc, counter, message)
-			}
-			return
-		}
-		again := withRand(k, bytes.NewReader(d[adSize:headerSize])).Seal(nil, inc, counter, message)
-		if !bytes.Equal(again, d) {
-			t.Fatalf("opened %x\nsealed %x", d, again)
-		}
-	})
 }
 
 func benchmarkMessage() ([]byte, *Key) {
