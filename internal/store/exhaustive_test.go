@@ -166,37 +166,3 @@ func TestDamagedPairs(t *testing.T) {
 		}
 	}
 }
-
-// Any file at all: opened without a panic, in bounded memory, and what is
-// appended after it is found.
-func FuzzLog(f *testing.F) {
-	ts := chain(f, group, 3)
-	whole, _ := written(f, 1, ts[:2]).Get(replica(0))
-	seeds := [][]byte{nil, whole, whole[:len(whole)-20], bytes.ReplaceAll(whole, []byte("\n"), []byte("\r\n")), whole[90:], []byte("papo-log 2|\nx\n")}
-	if len(seeds) == 0 {
-		f.Fatal("no seeds")
-	}
-	for _, s := range seeds {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, content []byte) {
-		d := storetest.New()
-		d.Put(replica(0), content)
-		o := options(d)
-		o.Replicas = 1
-		s, _, err := store.Open(o)
-		if err != nil {
-			return
-		}
-		s.Append(ts[2:])
-		if reports, n := compared(s); n == 0 || reports[0].Missing > 0 && len(reports[0].Damaged) == 0 {
-			t.Fatalf("%+v of %d", reports, n)
-		}
-		s.Close()
-		s, r, err := store.Open(o)
-		if err != nil || !subset(ts[2:], r.New) {
-			t.Fatalf("the turn behind it is lost: %v", err)
-		}
-		s.Close()
-	})
-}

@@ -154,32 +154,3 @@ func TestDecodeRefuses(t *testing.T) {
 		t.Errorf("empty text: %s", why)
 	}
 }
-
-func FuzzLine(f *testing.F) {
-	seeds := 0
-	for _, s := range append(variety(f), chain(f, group, 2)...) {
-		line := bytes.TrimSuffix(store.AppendLine(nil, s), []byte("\n"))
-		f.Add(line)
-		f.Add(line[1:])
-		f.Add(line[:len(line)-9])
-		f.Add(append(line[:len(line):len(line)], '\r'))
-		seeds += 4
-	}
-	if seeds == 0 {
-		f.Fatal("no seeds")
-	}
-	f.Add([]byte("||"))
-	f.Fuzz(func(t *testing.T, line []byte) {
-		s, why := store.DecodeLine(group, line)
-		if s == nil && why == "" {
-			t.Fatal("neither a turn nor a reason")
-		}
-		if why != "" || !s.Known() {
-			return
-		}
-		again := bytes.TrimSuffix(store.AppendLine(nil, s), []byte("\n"))
-		if !bytes.Equal(again, line) && !bytes.Contains(line, []byte("||")) {
-			t.Fatalf("%q is taken for %q", line, again)
-		}
-	})
-}

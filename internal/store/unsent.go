@@ -119,9 +119,9 @@ func (l *unsentLog) take(line []byte) bool {
 		return false
 	}
 	verb, rest, _ := bytes.Cut(body, []byte("|"))
-	digits, text, _ := bytes.Cut(rest, []byte("|"))
+	digits, text, more := bytes.Cut(rest, []byte("|"))
 	var id turn.LineID
-	if !decodeHex(id[:], digits) {
+	if !decodeHex(id[:], digits) || more != (string(verb) == "queued") {
 		return false
 	}
 	switch string(verb) {
