@@ -27,8 +27,13 @@ import (
 // keeps, memory grows by some 200 bytes a turn, and by at most 3 KB, however long the
 // lines are.
 func Verify(r io.Reader, each func(*turn.Signed)) (*Report, error) {
+	return verify(r, each, turn.Parse)
+}
+
+// verify is Verify; parse is turn.Parse or stands for it.
+func verify(r io.Reader, each func(*turn.Signed), parse parser) (*Report, error) {
 	v := &verifier{
-		in: bufio.NewReaderSize(r, 1<<16), sum: sha256.New(),
+		in: bufio.NewReaderSize(r, 1<<16), sum: sha256.New(), parse: parse,
 		links: newLinks(), authors: newAuthors(), each: each,
 	}
 	if err := v.run(); err != nil {
@@ -44,8 +49,12 @@ const (
 	batchBytes = 1 << 20
 )
 
+// parser reads a signed turn and checks it: see turn.Parse.
+type parser func(turn.GroupID, []byte) (*turn.Signed, error)
+
 type verifier struct {
 	in      *bufio.Reader
+	parse   parser
 	sum     hash.Hash // of the lines before the end
 	report  Report
 	links   *links
@@ -178,7 +187,7 @@ func (v *verifier) check(rows []row) {
 			for i := next.Add(1); i <= int64(len(rows)); i = next.Add(1) {
 				r := &rows[i-1]
 				if !r.long && !r.cut && !bytes.HasPrefix(r.raw, []byte(endPrefix)) {
-					r.s, r.fault, buf = checkTurn(v.report.Header.Group, r.raw, buf)
+					r.s, r.fault, buf = checkTurn(v.parse, v.report.Header.Group, r.raw, buf)
 				}
 			}
 		})
@@ -188,7 +197,7 @@ func (v *verifier) check(rows []row) {
 
 // checkTurn checks the line of a turn. The turn is nil if its signature does not
 // hold. buf is room for writing the line again.
-func checkTurn(g turn.GroupID, line, buf []byte) (*turn.Signed, Fault, []byte) {
+func checkTurn(parse parser, g turn.GroupID, line, buf []byte) (*turn.Signed, Fault, []byte) {
 	encoded, ok := signedOf(line)
 	var l turnLine
 	if !ok {
@@ -201,7 +210,7 @@ func checkTurn(g turn.GroupID, line, buf []byte) (*turn.Signed, Fault, []byte) {
 	if err != nil {
 		return nil, Fault{Code: FaultEncoding}, buf
 	}
-	s, err := turn.Parse(g, raw)
+	s, err := parse(g, raw)
 	if err != nil {
 		if errors.Is(err, turn.ErrSignature) {
 			return nil, Fault{Code: FaultSignature}, buf

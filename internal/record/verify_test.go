@@ -370,32 +370,6 @@ func TestLinksAreThoseOfHistory(t *testing.T) {
 	}
 }
 
-// What is sound is what Write writes, to the byte.
-func FuzzVerify(f *testing.F) {
-	file := write(f, talk(f))
-	f.Add(file)
-	f.Add(write(f, nil))
-	f.Add(write(f, inOrder(newer(f, "bia", 1))))
-	f.Add(reseal(replace(file, 2, `hello`, `hullo`)))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		var ts []*turn.Signed
-		r, err := record.Verify(bytes.NewReader(b), func(s *turn.Signed) { ts = append(ts, s) })
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(ts) != r.Turns {
-			t.Errorf("%d turns were given, %d told", len(ts), r.Turns)
-		}
-		if !r.Sound() {
-			return
-		}
-		var again bytes.Buffer
-		if err := record.Write(&again, header(r.Header.Group, ts, r.Header.Created), each(ts)); err != nil || !bytes.Equal(again.Bytes(), b) {
-			t.Errorf("sound, but written again it is another file (%v)", err)
-		}
-	})
-}
-
 // docs/RECORD-FILE.md has every fault.
 func TestPageHasEveryFault(t *testing.T) {
 	page, err := os.ReadFile("../../docs/RECORD-FILE.md")
