@@ -53,7 +53,7 @@ type label struct {
 // layLabels finds places for the texts: first for those beside the columns, for which
 // layRows left room, then for those on the arrows, which are left out where there is
 // none.
-func (p *picture) layLabels(gap float64) {
+func (p *picture) layLabels() {
 	for _, c := range p.columns {
 		p.taken = append(p.taken, box{c.x - 7, namesY, 14, p.bottom - namesY})
 		for _, s := range p.spans(c.views, -1) {
@@ -71,7 +71,7 @@ func (p *picture) layLabels(gap float64) {
 	}
 	for _, s := range p.spots {
 		if s.column >= 0 && len(s.texts) > 0 {
-			p.placeTexts(s, gap)
+			p.placeTexts(s)
 		}
 	}
 	labelled := map[string][]*arrow{}
@@ -97,15 +97,14 @@ func nearestOfSide(a *arrow, all []*arrow) bool {
 }
 
 // placeTexts puts the texts of a spot beside its column.
-func (p *picture) placeTexts(s *spot, gap float64) {
-	lines, w := make([]string, len(s.texts)), 0.0
-	for i, t := range s.texts {
-		lines[i] = fit(t, textSize, gap-34)
-		w = max(w, measure(lines[i], textSize))
+func (p *picture) placeTexts(s *spot) {
+	w := 0.0
+	for _, t := range s.texts {
+		w = max(w, measure(t, textSize))
 	}
-	x, h := p.columns[s.column].x, lineHeight*float64(len(lines))
+	x, h := p.columns[s.column].x, lineHeight*float64(len(s.texts))
 	right, left := x+11, x-20-w
-	p.place(label{box{w: w, h: h}, lines, "mark", textSize}, nil, true, [][2]float64{
+	p.place(label{box{w: w, h: h}, s.texts, "mark", textSize}, nil, true, [][2]float64{
 		{right, s.y - h/2}, {right, s.y - h - 2}, {right, s.y + 3}, {left, s.y - h/2}, {left, s.y - h - 2}, {left, s.y + 3},
 	})
 }
@@ -138,6 +137,9 @@ func (p *picture) placeLabel(a *arrow) {
 	var places [][2]float64
 	for _, t := range []float64{0.45, 0.36, 0.54, 0.28, 0.62, 0.7, 0.78} {
 		places = append(places, [2]float64{a.x1 + (x2-a.x1)*t - w/2, a.y1 + (y2-a.y1)*t - h/2})
+	}
+	if a.target == nil { // too short: behind its end
+		places = [][2]float64{{a.x2 + 9, a.y2 - h/2}, {a.x2 + 9, a.y2 - h/2 + 6}, {a.x2 + 9, a.y2 - h}}
 	}
 	style := "label " + class(&a.message)
 	if a.faint {
@@ -177,18 +179,6 @@ func (p *picture) place(l label, own *arrow, must bool, places [][2]float64) {
 		p.labels = append(p.labels, l)
 		p.taken = append(p.taken, best)
 	}
-}
-
-// fit cuts a text to a width.
-func fit(s string, size, most float64) string {
-	if measure(s, size) <= most {
-		return s
-	}
-	r := []rune(s)
-	for len(r) > 1 && measure(string(r), size)+size > most {
-		r = r[:len(r)-1]
-	}
-	return strings.TrimSpace(string(r)) + "…"
 }
 
 func number(ts uint64) string { return "(" + strconv.FormatUint(ts, 10) + ")" }

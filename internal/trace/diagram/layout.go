@@ -15,13 +15,14 @@ const (
 	firstX     = axisX + 56
 	nearest    = 150.0 // columns
 	farthest   = 230.0
-	afterLast  = 140.0 // room for texts at the right of the last column
+	afterLast  = 150.0 // room for texts at the right of the last column
 	noteRoom   = 158.0
 	noteWidth  = 23 // characters of a line at the side
 	namesY     = 62.0
 	top        = 104.0 // where the part begins
 	lineHeight = 14.0
-	bandHeight = 18.0 // of what is cut out
+	bandHeight = 15.0 // of what is cut out
+	brokenDrop = 18.0 // of an arrow that ends on the way
 	namesEvery = 520.0
 )
 
@@ -65,11 +66,22 @@ func lay(s *scene) *picture {
 	}
 	p.right = firstX + float64(max(len(s.columns)-1, 0))*gap + afterLast
 	p.width = max(p.right+notes, narrowest)
+	for _, at := range s.spots {
+		room := gap - 32
+		if at.column == len(s.columns)-1 {
+			room = afterLast - 14
+		}
+		var lines []string
+		for _, t := range at.texts {
+			lines = append(lines, fitLines(t, textSize, room)...)
+		}
+		at.texts = lines
+	}
 	p.layRows()
 	p.numberViews()
 	p.layArrows()
 	p.layNotes()
-	p.layLabels(gap)
+	p.layLabels()
 	return p
 }
 
@@ -94,7 +106,8 @@ func (p *picture) layRows() {
 	for i := range free {
 		free[i] = top
 	}
-	y, lastNames := top, top
+	y, lastNames, ends := top, top, top+14
+	broken := p.broken()
 	for i := 0; i < len(p.spots); {
 		at := p.spots[i].at
 		n := i
@@ -111,12 +124,13 @@ func (p *picture) layRows() {
 			for _, f := range free {
 				low = max(low, f)
 			}
+			low = max(low, ends)
 			c := cut{y: low + 6 + bandHeight/2, long: since, names: low-lastNames > namesEvery}
 			if c.names {
 				lastNames = low
 			}
 			p.cuts = append(p.cuts, c)
-			y = c.y + bandHeight/2 + 4
+			y = c.y + bandHeight/2 + 8
 			for k := range free {
 				free[k] = y
 			}
@@ -135,6 +149,9 @@ func (p *picture) layRows() {
 		}
 		for _, s := range group {
 			s.y = y
+			if broken[s] {
+				ends = max(ends, y+brokenDrop+8)
+			}
 			if s.column >= 0 {
 				free[s.column] = y + 6 + lineHeight*float64(len(s.texts))
 			}
@@ -142,11 +159,22 @@ func (p *picture) layRows() {
 		p.rows = append(p.rows, row{at, y})
 		i = n
 	}
-	p.bottom = y
+	p.bottom = max(y, ends)
 	for _, f := range free {
 		p.bottom = max(p.bottom, f)
 	}
 	p.bottom += 26
+}
+
+// broken gives where arrows begin that end on the way.
+func (p *picture) broken() map[*spot]bool {
+	at := map[*spot]bool{}
+	for _, a := range p.arrows {
+		if a.from != nil && a.fate != arrived {
+			at[a.from] = true
+		}
+	}
+	return at
 }
 
 // height gives that of a moment.
@@ -242,7 +270,7 @@ func (p *picture) layArrows() {
 			a.y1 = a.from.y
 		}
 		if a.target == nil { // all, and nothing more is known
-			a.x2, a.y2 = a.x1+44, a.y1+12
+			a.x2, a.y2 = a.x1+44, a.y1+brokenDrop
 			continue
 		}
 		a.x2 = a.target.x
@@ -264,8 +292,7 @@ func (p *picture) layArrows() {
 		if n := math.Abs(float64(a.target.index - a.source.index)); n > 1 {
 			part = (n - 1 + part) / n // in the last of the gaps between columns
 		}
-		far := 22 + 6*math.Abs(float64(a.target.index-a.source.index))
-		a.x2, a.y2 = a.x1+(a.x2-a.x1)*part, a.y1+far*part
+		a.x2, a.y2 = a.x1+(a.x2-a.x1)*part, a.y1+brokenDrop
 	}
 }
 

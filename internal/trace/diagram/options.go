@@ -36,14 +36,14 @@ var ErrEmpty = errors.New("nothing that would be drawn happens in this part of t
 type TooLargeError struct {
 	Members bool          // there are too many members, not too many events
 	Most    int           // so many can be drawn
-	At      time.Duration // events: the bound was reached here, so To can be this
+	Fits    time.Duration // events: a To at which it is not too much; below From: there is none
 }
 
 func (e *TooLargeError) Error() string {
 	if e.Members {
 		return fmt.Sprintf("more than %d members: choose some of them", e.Most)
 	}
-	return fmt.Sprintf("more than %d events: they are reached at %v, so choose an earlier end, a later beginning, or fewer members or messages", e.Most, e.At)
+	return fmt.Sprintf("more than %d events: choose an end not after %v, a later beginning, or fewer members or messages", e.Most, e.Fits)
 }
 
 // UnknownMemberError: the trace knows no member of this name.

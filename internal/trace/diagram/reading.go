@@ -14,6 +14,9 @@ import (
 func (s *scene) read(e *trace.Event) {
 	switch e.Kind {
 	case trace.KindSend:
+		if s.options.covers(e.At) && s.options.shows(e.Msg) {
+			s.drawn++
+		}
 		s.sent.add(&sent{datagram: e.Datagram, column: s.column(e.Member, false), to: e.Peer, at: e.At, message: e.Message, known: true})
 		return
 	case trace.KindReceive:
@@ -31,7 +34,8 @@ func (s *scene) read(e *trace.Event) {
 		return
 	}
 	s.state(c, e)
-	if text, g := s.mark(e); s.options.covers(e.At) && s.options.tells(e) && (text != "" || g != noGlyph) {
+	if text, g := mark(s.words, e); s.options.covers(e.At) && s.options.tells(e) && (text != "" || g != noGlyph) {
+		s.drawn++
 		p := s.spot(c, e.At)
 		p.glyph = max(p.glyph, g)
 		if text != "" && !slices.Contains(p.texts, text) {
@@ -98,83 +102,12 @@ func (s *scene) leasesEnd(now time.Duration) {
 		if h := c.holds[len(c.holds)-1]; h.to == forever && h.until > 0 && h.until < now {
 			h.to, h.lease = h.until, true
 			if s.options.covers(h.to) {
+				s.drawn++
 				p := s.spot(c, h.to)
 				p.texts = append(p.texts, s.words.T("diagram.lease-ends"))
 			}
 		}
 	}
-}
-
-// mark says what stands beside a column, and how the place is marked.
-func (s *scene) mark(e *trace.Event) (text string, g glyph) {
-	t := s.words.T
-	switch e.Kind {
-	case trace.KindStart:
-		if e.Why == "anew" {
-			return t("diagram.anew"), glyphStart
-		}
-		return t("diagram.starts"), glyphStart
-	case trace.KindStop:
-		switch e.Why {
-		case "kill":
-			return t("diagram.killed"), glyphCrash
-		case "power":
-			return t("diagram.power"), glyphCrash
-		}
-		return t("diagram.exits"), glyphStop
-	case trace.KindPause:
-		if e.Why == "asleep" {
-			return t("diagram.asleep"), glyphTick
-		}
-		return t("diagram.stopped"), glyphTick
-	case trace.KindResume:
-		return t("diagram.resumes"), glyphTick
-	case trace.KindView:
-		return "", glyphTick
-	case trace.KindFloor:
-		return s.floorMark(e)
-	case trace.KindAppend:
-		return t("diagram.writes", words.D{"Turns": clip(strings.Join(e.Turns, " "), mostText)}), glyphTick
-	case trace.KindLine:
-		if e.State == "queued" && e.Text != "" {
-			return t("diagram.types", words.D{"Text": clip(e.Text, mostText)}), glyphTick
-		}
-	case trace.KindShow:
-		d := words.D{"Name": clip(e.Peer, mostName), "Text": clip(e.Text, mostText), "Late": e.Late}
-		if e.Peer == e.Member {
-			return t("diagram.says", d), glyphTurn
-		}
-		return t("diagram.shows", d), glyphShown
-	case trace.KindTell:
-		if e.Code == "suspected" {
-			return t("diagram.suspects", words.D{"Name": clip(e.Peer, mostName)}), glyphTick
-		}
-		return strings.TrimSpace(clip(e.Code, mostText) + " " + clip(e.Peer, mostName)), glyphTick
-	}
-	return "", noGlyph
-}
-
-func (s *scene) floorMark(e *trace.Event) (text string, g glyph) {
-	t, who := s.words.T, clip(e.Peer, mostName)
-	switch e.State {
-	case "requested":
-		return t("diagram.asks", words.D{"TS": e.TS}), glyphAsks
-	case "deferred":
-		return t("diagram.defers", words.D{"Name": who, "TS": e.PeerTS}), glyphDefers
-	case "grant":
-		return t("diagram.grants", words.D{"Name": who, "TS": e.PeerTS}), glyphTick
-	case "granted":
-		return t("diagram.enters", words.D{"TS": e.TS, "Kept": e.Kept}), glyphTick
-	case "released":
-		return t("diagram.leaves"), glyphTick
-	case "cancelled":
-		return t("diagram.gives-up", words.D{"TS": e.TS}), glyphTick
-	case "renewed":
-		return t("diagram.renewed"), glyphTick
-	case "held":
-		return t("diagram.held"), glyphTick
-	}
-	return "", noGlyph
 }
 
 // note notes what stands at the side.
@@ -188,6 +121,7 @@ func (s *scene) note(e *trace.Event) {
 			return
 		}
 	}
+	s.drawn++
 	p := s.spot(c, e.At)
 	n := &note{spot: p, wrong: e.Kind == trace.KindWrong}
 	title := e.Code
@@ -203,6 +137,7 @@ func (s *scene) note(e *trace.Event) {
 		}
 	}
 	n.lines = wrap(title, noteWidth, 3)
+	n.head = len(n.lines)
 	if e.Text != "" {
 		n.lines = append(n.lines, wrap(e.Text, noteWidth, 3)...)
 	}
@@ -247,16 +182,15 @@ func (s *scene) receive(e *trace.Event, f fate) {
 	if f == arrived {
 		a.to = s.spot(target, e.At)
 		a.to.in = append(a.to.in, a)
-	} else {
-		s.drawn++
 	}
+	s.drawn++
 	s.arrows = append(s.arrows, a)
 }
 
 // openEnds notes the messages of which the trace does not tell what became of them.
 func (s *scene) openEnds() {
 	for _, out := range s.sent.order {
-		if out.answered || out.column == nil || !s.options.covers(out.at) || !s.options.shows(out.message.Msg) || s.drawn > maxDrawn {
+		if out.answered || out.column == nil || !s.options.covers(out.at) || !s.options.shows(out.message.Msg) {
 			continue
 		}
 		a := &arrow{sent: *out, source: out.column, fate: open, faint: slices.Contains(quiet, out.message.Msg)}

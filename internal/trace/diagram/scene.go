@@ -28,7 +28,7 @@ type scene struct {
 	byHash map[string]int     // of views
 	at     map[place]*spot
 	sent   sentLog
-	drawn  int
+	drawn  int // what is drawn so far, of messages each end
 }
 
 // column is a member. What it was before the part begins stands at its beginning.
@@ -129,6 +129,7 @@ const (
 type note struct {
 	spot  *spot
 	lines []string
+	head  int // how many of them are the title
 	wrong bool
 	y     float64
 }
@@ -178,6 +179,7 @@ func newScene(h trace.Header, events iter.Seq2[trace.Event, error], o Options) (
 	for _, m := range h.Members {
 		s.column(m.Name, false)
 	}
+	fits := time.Duration(0) // until then there is not too much
 	for e, err := range events {
 		if err != nil {
 			return nil, err
@@ -185,11 +187,16 @@ func newScene(h trace.Header, events iter.Seq2[trace.Event, error], o Options) (
 		if o.To > 0 && e.At > o.To {
 			break
 		}
-		s.end = max(s.end, e.At)
+		if e.At > s.end {
+			fits, s.end = s.end, e.At
+		}
 		s.leasesEnd(e.At)
 		s.read(&e)
-		if err := s.tooLarge(e.At); err != nil {
-			return nil, err
+		if len(s.columns) > maxColumns {
+			return nil, &TooLargeError{Members: true, Most: maxColumns}
+		}
+		if s.drawn > maxDrawn {
+			return nil, &TooLargeError{Most: maxDrawn, Fits: fits}
 		}
 	}
 	if o.To > 0 {
@@ -197,9 +204,6 @@ func newScene(h trace.Header, events iter.Seq2[trace.Event, error], o Options) (
 	}
 	s.leasesEnd(s.end)
 	s.openEnds()
-	if err := s.tooLarge(s.end); err != nil {
-		return nil, err
-	}
 	if err := s.order(); err != nil {
 		return nil, err
 	}
@@ -207,16 +211,6 @@ func newScene(h trace.Header, events iter.Seq2[trace.Event, error], o Options) (
 		return nil, ErrEmpty
 	}
 	return s, nil
-}
-
-func (s *scene) tooLarge(at time.Duration) error {
-	switch {
-	case len(s.columns) > maxColumns:
-		return &TooLargeError{Members: true, Most: maxColumns}
-	case s.drawn > maxDrawn:
-		return &TooLargeError{Most: maxDrawn, At: at}
-	}
-	return nil
 }
 
 // column gives that of a member, nil if it is not to be shown.
@@ -274,6 +268,5 @@ func (s *scene) spot(c *column, at time.Duration) *spot {
 		s.at[where] = p
 		s.spots = append(s.spots, p)
 	}
-	s.drawn++
 	return p
 }

@@ -103,11 +103,11 @@ func (d *drawing) arrow(a *arrow) {
 			x2, y2 = x2-(x2-x1)/long*3, y2-(y2-y1)/long*3
 		}
 	}
-	dashes := ""
+	whole := "whole"
 	if a.fate == lost {
-		dashes = " lost"
+		whole = "lost"
 	}
-	d.f(`<g><title>%s</title><line class="arrow %s%s" x1="%v" y1="%v" x2="%v" y2="%v"`, d.tooltip(a), style, dashes, x1, y1, x2, y2)
+	d.f(`<g><title>%s</title><line class="arrow %s %s" x1="%v" y1="%v" x2="%v" y2="%v"`, d.tooltip(a), style, whole, x1, y1, x2, y2)
 	if a.fate != lost {
 		d.f(` marker-end="url(#papo-%s)"`, style)
 	}
@@ -177,7 +177,7 @@ func (d *drawing) glyph(g glyph, x, y float64) {
 	case glyphAsks:
 		d.f(`<circle class="glyph" cx="%v" cy="%v" r="4.5"/>`, x, y)
 	case glyphDefers:
-		d.f(`<path class="glyph" d="M%v %vL%v %vH%vL%v %vH%vz"/>`, x-5, y-6, x, y, x-5, x+5, y+6, x-5)
+		d.f(`<path class="glyph" d="M%v %vH%vL%v %vH%vz"/>`, x-5, y-6, x+5, x-5, y+6, x+5)
 	case glyphStart:
 		d.f(`<circle class="glyph full" cx="%v" cy="%v" r="4"/>`, x, y)
 	case glyphStop:
@@ -206,8 +206,10 @@ func (d *drawing) note(n *note) {
 	}
 	d.f(`<line class="line" x1="%v" y1="%v" x2="%v" y2="%v"/>`, d.right+3, n.y-2, d.right+3, n.y+lineHeight*float64(len(n.lines)))
 	for i, l := range n.lines {
+		if i == n.head {
+			style = "note"
+		}
 		d.f(`<text class="%s" x="%v" y="%v">%s</text>`, style, d.right+9, n.y+10+lineHeight*float64(i), l)
-		style = "note"
 	}
 	d.f("\n")
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -53,11 +54,12 @@ func round(x float64) string {
 }
 
 const styles = `
+@media print{svg{width:100%;height:auto}}
 text{font-family:Helvetica,Arial,"Liberation Sans","DejaVu Sans",sans-serif;font-size:13px;fill:#111}
 .title{font-size:19px;font-weight:bold}.under{fill:#333}.small{font-size:11px;fill:#333}
 .name{font-weight:bold;text-anchor:middle}.again{font-size:11px;font-weight:bold;fill:#444;text-anchor:middle}.tick{font-size:11px;text-anchor:end;fill:#222}
 .line{stroke:#222;stroke-width:1.4}.still{stroke:#222;stroke-width:2;stroke-dasharray:1.5 5;stroke-linecap:round}.heard{stroke:#888;stroke-width:1;stroke-dasharray:6 4}
-.grid{stroke:#ddd;stroke-width:.7}.band{fill:#fff;fill-opacity:.86}.zigzag{fill:none;stroke:#888;stroke-width:.8}
+.grid{stroke:#ddd;stroke-width:.7}.band{fill:#fff;fill-opacity:.86}.zigzag{fill:none;stroke:#aaa;stroke-width:.8}
 .hold{fill:url(#papo-hold);stroke:#7a2b00;stroke-width:1.3}.renewed{stroke:#7a2b00;stroke-width:2.4}
 .arrow{fill:none;stroke-width:1.3}.req{stroke:#12508f}.rep{stroke:#0f6b33}.turn{stroke:#111;stroke-width:2.2}.other{stroke:#555}.faint{stroke:#aaa;stroke-width:.8}
 .lost{stroke-dasharray:5 3.5}.cross{stroke-width:2.2;fill:none;stroke-dasharray:none}
@@ -182,10 +184,22 @@ func (d *drawing) axis() {
 			ticks, last = append(ticks, r), r.y
 		}
 	}
+	decimals := d.decimals(ticks)
 	for _, t := range ticks {
 		d.f(`<line class="grid" x1="%v" y1="%v" x2="%v" y2="%v"/><line class="line" x1="%v" y1="%v" x2="%v" y2="%v"/><text class="tick" x="%v" y="%v">%s</text>`+"\n",
-			axisX, t.y, d.right, t.y, axisX-4, t.y, axisX, t.y, axisX-7, t.y+4, d.seconds(t.at, 4))
+			axisX, t.y, d.right, t.y, axisX-4, t.y, axisX, t.y, axisX-7, t.y+4, d.seconds(t.at, decimals))
 	}
+}
+
+// decimals is how many the ticks need so that no two are written alike.
+func (d *drawing) decimals(ticks []row) int {
+	for n := 4; n < 6; n++ {
+		same := func(a, b row) bool { return d.seconds(a.at, n) == d.seconds(b.at, n) }
+		if len(slices.CompactFunc(slices.Clone(ticks), same)) == len(ticks) {
+			return n
+		}
+	}
+	return 6
 }
 
 // bands draws the gaps that were cut out.
@@ -195,10 +209,10 @@ func (d *drawing) bands() {
 		d.f(`<rect class="band" x="%v" y="%v" width="%v" height="%v"/>`, axisX-3, y1, d.right-axisX+3, bandHeight)
 		for _, y := range []float64{y1, y2} {
 			var path strings.Builder
-			for x, n := axisX-6, 0; x <= d.right; x, n = x+8, n+1 {
-				at := y - 2
+			for x, n := axisX-6, 0; x <= d.right; x, n = x+6, n+1 {
+				at := y - 1.5
 				if n%2 > 0 {
-					at = y + 2
+					at = y + 1.5
 				}
 				path.WriteString(map[bool]string{true: "M", false: "L"}[n == 0] + round(x) + " " + round(at))
 			}

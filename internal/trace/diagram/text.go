@@ -73,7 +73,8 @@ func escape(s string) string { return escapes.Replace(plain(s)) }
 var escapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;")
 
 // measure says how wide a text is at the most, in a sans-serif font of this size. The
-// fonts of the one who looks are not known: this is by the widest of the usual ones.
+// fonts of the one who looks are not known: this is DejaVu Sans, the widest of the
+// usual ones.
 func measure(s string, size float64) float64 {
 	w := 0.0
 	for _, r := range s {
@@ -81,15 +82,48 @@ func measure(s string, size float64) float64 {
 		case width.LookupRune(r).Kind() == width.EastAsianWide || r >= 0x1f000:
 			w += 1.2
 		case unicode.Is(unicode.M, r) || r == '\u200c' || r == '\u200d':
-		case strings.ContainsRune("ijl.,:;'|! ()[]“”", r):
-			w += 0.4
-		case strings.ContainsRune("mwMW", r):
-			w += 0.98
-		case unicode.IsUpper(r):
-			w += 0.75
+		case strings.ContainsRune("ijl.,:;'|! ", r):
+			w += 0.34
+		case strings.ContainsRune("frt()[]-", r):
+			w += 0.41
+		case strings.ContainsRune("cszJ?“”", r):
+			w += 0.55
+		case strings.ContainsRune("mMW…", r):
+			w += 1
+		case unicode.IsUpper(r) || r == 'w':
+			w += 0.79
 		default:
-			w += 0.63
+			w += 0.64
 		}
 	}
 	return w * size
+}
+
+// fit cuts a text to a width.
+func fit(s string, size, most float64) string {
+	if measure(s, size) <= most {
+		return s
+	}
+	r := []rune(s)
+	for len(r) > 1 && measure(string(r), size)+size > most {
+		r = r[:len(r)-1]
+	}
+	return strings.TrimSpace(string(r)) + "…"
+}
+
+// fitLines breaks a text into lines of a width, two at the most.
+func fitLines(s string, size, most float64) []string {
+	if measure(s, size) <= most {
+		return []string{s}
+	}
+	cut := 0
+	for i, r := range s {
+		if r == ' ' && measure(s[:i], size) <= most {
+			cut = i
+		}
+	}
+	if cut == 0 {
+		return []string{fit(s, size, most)}
+	}
+	return []string{s[:cut], fit(s[cut+1:], size, most)}
 }
