@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"io"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -88,5 +89,274 @@ func wellFormed(t *testing.T, text string) {
 		} else if err != nil {
 			t.Fatalf("no XML: %v", err)
 		}
+	}
+}
+
+// Nothing depends on the order of a map.
+func TestSameBytes(t *testing.T) {
+	first := drawFile(t, "partition", Options{All: true})
+	for range 20 {
+		if drawFile(t, "partition", Options{All: true}) != first {
+			t.Fatal("two pictures of one trace differ")
+		}
+	}
+}
+
+// What stands in a trace cannot become anything but text, and cannot break the picture.
+func TestNastyText(t *testing.T) {
+	nasty := "a</text><script>alert(1)</script>&lt;\x00\x1b[31m\u202e\ufffe]]>\"' 日本語 👩‍👩‍👧 \xff"
+	h := trace.Header{Source: trace.SourceChat, Title: nasty, Members: []trace.Member{{Name: "ana"}, {Name: nasty}}}
+	ms := time.Millisecond
+	m := trace.Message{Msg: nasty, View: nasty, Why: nasty, Turns: []string{nasty}, Grants: []trace.Grant{{To: nasty, TS: 1}}}
+	events := []trace.Event{
+		{Member: nasty, Kind: trace.KindStart},
+		{At: ms, Member: nasty, Kind: trace.KindView, Members: []string{nasty}, Message: m},
+		{At: ms, Member: nasty, Kind: trace.KindSend, Datagram: nasty, Message: m},
+		{At: 2 * ms, Member: "ana", Kind: trace.KindReceive, Datagram: nasty, Peer: nasty, Message: m},
+		{At: 2 * ms, Member: "ana", Kind: trace.KindLose, Datagram: nasty, Peer: nasty, Message: m},
+		{At: 3 * ms, Member: "ana", Kind: trace.KindShow, Peer: nasty, Text: nasty},
+		{At: 4 * ms, Member: "ana", Kind: trace.KindLine, State: "queued", Text: nasty},
+		{At: 5 * ms, Member: "ana", Kind: trace.KindTell, Code: nasty, Peer: nasty},
+		{At: 6 * ms, Kind: trace.KindFault, Code: nasty, Text: nasty, Members: []string{nasty}, State: "begin"},
+		{At: 7 * ms, Member: "ana", Kind: trace.KindWrong, Code: nasty, Text: nasty},
+		{At: 8 * ms, Member: "ana", Kind: trace.KindFloor, State: "deferred", Peer: nasty, PeerTS: 3},
+	}
+	for _, draw := range []func(io.Writer, trace.Header, iter.Seq2[trace.Event, error], Options) error{Draw, Log} {
+		var out bytes.Buffer
+		if err := draw(&out, h, list(events), Options{All: true}); err != nil {
+			t.Fatal(err)
+		}
+		for _, bad := range []string{"\x00", "\x1b", "\u202e", "\ufffe", "\xff"} {
+			if strings.Contains(out.String(), bad) {
+				t.Errorf("%q came through", bad)
+			}
+		}
+		if strings.HasPrefix(out.String(), "<svg") {
+			wellFormed(t, out.String())
+			if strings.Contains(out.String(), "<script") {
+				t.Error("text became an element")
+			}
+		}
+	}
+}
+
+// list gives events as Read would.
+func list(events []trace.Event) iter.Seq2[trace.Event, error] {
+	return func(yield func(trace.Event, error) bool) {
+		for _, e := range events {
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
+// At each bound it says so, and what it says helps.
+func TestBounds(t *testing.T) {
+	h := trace.Header{Source: trace.SourceLab, Members: []trace.Member{{Name: "ana"}, {Name: "bia"}}}
+	var events []trace.Event
+	for i := range maxLogged {
+		at := time.Duration(i) * time.Millisecond
+		id := trace.DatagramID(1, uint32(i))
+		events = append(events, trace.Event{At: at, Member: "ana", Kind: trace.KindSend, Datagram: id, Message: trace.Message{Msg: "REQ", TS: 1}})
+		if i%2 == 0 { // the others are on their way for good
+			events = append(events, trace.Event{At: at + 100*time.Microsecond, Member: "bia", Kind: trace.KindReceive, Datagram: id, Peer: "ana", Message: trace.Message{Msg: "REQ", TS: 1}})
+		}
+	}
+	for name, draw := range map[string]func(io.Writer, trace.Header, iter.Seq2[trace.Event, error], Options) error{"picture": Draw, "log": Log} {
+		for _, from := range []time.Duration{0, 500 * time.Millisecond} {
+			var large *TooLargeError
+			if err := draw(io.Discard, h, list(events), Options{From: from}); !errors.As(err, &large) || large.Members {
+				t.Fatalf("%s from %v: %v", name, from, err)
+			}
+			var out bytes.Buffer
+			if err := draw(&out, h, list(events), Options{From: from, To: large.Fits}); err != nil || large.Fits < from+500*time.Millisecond {
+				t.Errorf("%s from %v to %v, of which it said that it fits: %v", name, from, large.Fits, err)
+			}
+			t.Logf("%s: %d bytes", name, out.Len())
+		}
+		many := h
+		for range maxColumns {
+			many.Members = append(many.Members, trace.Member{Name: strings.Repeat("x", len(many.Members))})
+		}
+		var large *TooLargeError
+		if err := draw(io.Discard, many, list(events[:10]), Options{}); !errors.As(err, &large) || !large.Members {
+			t.Errorf("%s of too many members: %v", name, err)
+		}
+		if err := draw(io.Discard, many, list(events[:10]), Options{Members: []string{"ana"}}); err != nil {
+			t.Errorf("%s of one of many: %v", name, err)
+		}
+		var unknown *UnknownMemberError
+		if err := draw(io.Discard, h, list(events[:10]), Options{Members: []string{"ana", "rui"}}); !errors.As(err, &unknown) || unknown.Name != "rui" {
+			t.Errorf("%s of somebody unknown: %v", name, err)
+		}
+		if err := draw(io.Discard, h, list(events[:10]), Options{From: time.Hour}); !errors.Is(err, ErrEmpty) {
+			t.Errorf("%s of nothing: %v", name, err)
+		}
+		broken := errors.New("line 7")
+		err := draw(io.Discard, h, func(yield func(trace.Event, error) bool) { yield(trace.Event{}, broken) }, Options{})
+		if !errors.Is(err, broken) {
+			t.Errorf("%s of a broken trace: %v", name, err)
+		}
+	}
+}
+
+// In the pictures of testdata no text is over another, nor over a column.
+func TestNothingOverlaps(t *testing.T) {
+	for _, name := range []string{"two-ask", "crash", "partition"} {
+		for _, lang := range []string{words.English, words.Portuguese} {
+			for _, all := range []bool{false, true} {
+				p := layFile(t, name, Options{All: all, Words: words.For(lang)})
+				for i, a := range p.labels {
+					for _, b := range p.labels[i+1:] {
+						if a.overlaps(b.box) {
+							t.Errorf("%s, %s: %q is over %q", name, lang, a.lines, b.lines)
+						}
+					}
+					for _, c := range p.columns {
+						if a.overlaps(box{c.x - 3, top, 6, p.bottom - top}) {
+							t.Errorf("%s, %s: %q is over the column of %s", name, lang, a.lines, c.name)
+						}
+					}
+					if a.x < 0 || a.x+a.w > p.width {
+						t.Errorf("%s, %s: %q leaves the picture", name, lang, a.lines)
+					}
+				}
+				for i, a := range p.notes {
+					if i > 0 && a.y < p.notes[i-1].y+lineHeight*float64(len(p.notes[i-1].lines)) {
+						t.Errorf("%s: the note %q is over the one before it", name, a.lines)
+					}
+				}
+			}
+		}
+	}
+}
+
+func layFile(t *testing.T, name string, o Options) *picture {
+	t.Helper()
+	f, err := os.Open(filepath.Join("testdata", name+".jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	h, events, err := trace.Read(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := newScene(h, events, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lay(s)
+}
+
+// Later is lower, what is at one moment is at one height, and messages go down.
+func TestOrderIsKept(t *testing.T) {
+	for _, name := range []string{"two-ask", "crash", "partition"} {
+		p := layFile(t, name, Options{All: true})
+		for i, r := range p.rows {
+			if i > 0 && (r.at <= p.rows[i-1].at || r.y <= p.rows[i-1].y) {
+				t.Errorf("%s: %v is not below %v", name, r.at, p.rows[i-1].at)
+			}
+			if r.y >= p.bottom {
+				t.Errorf("%s: %v is below the end", name, r.at)
+			}
+		}
+		for _, s := range p.spots {
+			if p.height(s.at) != s.y {
+				t.Errorf("%s: %v has two heights", name, s.at)
+			}
+		}
+		for _, a := range p.arrows {
+			if a.y2-a.y1 < min(leastDrop, brokenDrop) {
+				t.Errorf("%s: %s of %v goes down by %v only", name, a.message.Msg, a.at, a.y2-a.y1)
+			}
+		}
+	}
+}
+
+// A hold ends with what comes first: leaving, the end of the lease, or the end of the
+// member.
+func TestHolds(t *testing.T) {
+	s := time.Second
+	h := trace.Header{Members: []trace.Member{{Name: "ana"}}}
+	granted := func(at, until time.Duration) trace.Event {
+		return trace.Event{At: at, Member: "ana", Kind: trace.KindFloor, State: "granted", Until: int64(until)}
+	}
+	floor := func(at time.Duration, state string, until time.Duration) trace.Event {
+		return trace.Event{At: at, Member: "ana", Kind: trace.KindFloor, State: state, Until: int64(until)}
+	}
+	stop := trace.Event{At: 3 * s, Member: "ana", Kind: trace.KindStop, Message: trace.Message{Why: "kill"}}
+	last := trace.Event{At: 9 * s, Member: "ana", Kind: trace.KindResume}
+	for _, c := range []struct {
+		name   string
+		events []trace.Event
+		to     time.Duration
+		lease  bool
+	}{
+		{"left", []trace.Event{granted(s, 4*s), floor(2*s, "released", 0), last}, 2 * s, false},
+		{"lease", []trace.Event{granted(s, 4*s), last}, 4 * s, true},
+		{"left too late", []trace.Event{granted(s, 4*s), floor(5*s, "released", 0), last}, 4 * s, true},
+		{"renewed", []trace.Event{granted(s, 4*s), floor(2*s, "renewed", 6*s), last}, 6 * s, true},
+		{"held", []trace.Event{granted(s, 4*s), floor(s, "held", 5*s), last}, 5 * s, true},
+		{"killed", []trace.Event{granted(s, 4*s), stop, last}, 3 * s, false},
+		{"not over", []trace.Event{granted(s, 4*s), floor(2*s, "deferred", 0)}, forever, false},
+	} {
+		scene, err := newScene(h, list(c.events), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		holds := scene.columns[0].holds
+		if len(holds) != 1 || holds[0].from != s || holds[0].to != c.to || holds[0].lease != c.lease {
+			t.Errorf("%s: %+v", c.name, *holds[0])
+		}
+	}
+}
+
+// What a member is when the part begins is known from before.
+func TestPartKnowsWhatWasBefore(t *testing.T) {
+	p := layFile(t, "crash", Options{From: 2650 * time.Millisecond, To: 5 * time.Second})
+	ana, bia := p.columns[0], p.columns[1]
+	if got := p.lives(ana); len(got) != 2 || got[0].state != up || got[1].state != down {
+		t.Errorf("ana lives %v", got)
+	}
+	if got := p.lives(bia); len(got) != 1 || got[0].state != up {
+		t.Errorf("bia lives %v", got)
+	}
+	if len(ana.holds) != 1 || ana.holds[0].to != 2700*time.Millisecond {
+		t.Errorf("ana holds %v", ana.holds)
+	}
+	if got := p.spans(bia.views, -1); len(got) != 2 || got[0].y1 != top || p.viewName(got[0].state) != "V1" || p.viewName(got[1].state) != "V2" {
+		t.Errorf("the views of bia are %v", got)
+	}
+	if got := p.spans(ana.views, -1); len(got) != 2 || p.viewName(got[0].state) != "V1" || got[1].state != -1 {
+		t.Errorf("the views of ana are %v", got)
+	}
+	p = layFile(t, "crash", Options{From: 5 * time.Second, To: 7 * time.Second})
+	if got := p.lives(p.columns[0]); len(got) != 2 || got[0].state != down || got[1].state != up {
+		t.Errorf("ana lives %v", got)
+	}
+}
+
+// A message that nobody is known to have got, as in the trace of one member, is there.
+func TestOpenEnds(t *testing.T) {
+	h := trace.Header{Source: trace.SourceChat, Members: []trace.Member{{Name: "ana"}}}
+	s, err := newScene(h, list([]trace.Event{
+		{Member: "ana", Kind: trace.KindSend, Datagram: "1-1", Message: trace.Message{Msg: "REQ", TS: 4}},
+		{At: 1000, Member: "ana", Kind: trace.KindReceive, Datagram: "2-1", Peer: "bia", Message: trace.Message{Msg: "REP"}},
+		{At: 2000, Member: "ana", Kind: trace.KindSend, Datagram: "1-2", Peer: "bia", Message: trace.Message{Msg: "WAIT"}},
+	}), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.columns) != 2 || !s.columns[1].heard || s.columns[0].heard {
+		t.Fatalf("columns %+v", s.columns)
+	}
+	got := map[string]fate{}
+	for _, a := range s.arrows {
+		got[a.message.Msg] = a.fate
+	}
+	if len(got) != 3 || got["REQ"] != open || got["REP"] != arrived || got["WAIT"] != open {
+		t.Errorf("%v", got)
 	}
 }

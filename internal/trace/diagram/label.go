@@ -25,6 +25,9 @@ func (b box) overlaps(o box) bool {
 
 // crosses says whether a line goes through the box (Liang and Barsky, 1984).
 func (b box) crosses(x1, y1, x2, y2 float64) bool {
+	if max(y1, y2) < b.y || min(y1, y2) > b.y+b.h {
+		return false
+	}
 	t0, t1 := 0.0, 1.0
 	for _, side := range [4][2]float64{{x1 - x2, x1 - b.x}, {x2 - x1, b.x + b.w - x1}, {y1 - y2, y1 - b.y}, {y2 - y1, b.y + b.h - y1}} {
 		by, to := side[0], side[1]
@@ -106,6 +109,7 @@ func (p *picture) placeTexts(s *spot) {
 	right, left := x+11, x-20-w
 	p.place(label{box{w: w, h: h}, s.texts, "mark", textSize}, nil, true, [][2]float64{
 		{right, s.y - h/2}, {right, s.y - h - 2}, {right, s.y + 3}, {left, s.y - h/2}, {left, s.y - h - 2}, {left, s.y + 3},
+		{right, s.y - h - 8}, {right, s.y + 9},
 	})
 }
 
@@ -124,10 +128,14 @@ func (p *picture) placeReason(a *arrow) {
 
 // placeLabel names a message on its arrow.
 func (p *picture) placeLabel(a *arrow) {
-	text := name(&a.message)
-	if len(text) == 0 {
-		return
+	full, short := name(&a.message), shortName(&a.message)
+	if !p.placeName(a, full) && short != full {
+		p.placeName(a, short)
 	}
+}
+
+// placeName is for one of its names. It says whether there is room.
+func (p *picture) placeName(a *arrow, text string) bool {
 	w, h := measure(text, labelSize)+4, lineHeight+1
 	x2, y2 := a.x2, a.y2
 	if a.target != nil && a.fate == arrived { // of a long one, the first gap between columns
@@ -135,7 +143,7 @@ func (p *picture) placeLabel(a *arrow) {
 		x2, y2 = a.x1+(a.x2-a.x1)/n, a.y1+(a.y2-a.y1)/n
 	}
 	var places [][2]float64
-	for _, t := range []float64{0.45, 0.36, 0.54, 0.28, 0.62, 0.7, 0.78} {
+	for _, t := range []float64{0.33, 0.26, 0.4, 0.48, 0.2, 0.56, 0.64, 0.72, 0.8} {
 		places = append(places, [2]float64{a.x1 + (x2-a.x1)*t - w/2, a.y1 + (y2-a.y1)*t - h/2})
 	}
 	if a.target == nil { // too short: behind its end
@@ -145,13 +153,13 @@ func (p *picture) placeLabel(a *arrow) {
 	if a.faint {
 		style = "label faint"
 	}
-	p.place(label{box{w: w, h: h}, []string{text}, style, labelSize}, a, false, places)
+	return p.place(label{box{w: w, h: h}, []string{text}, style, labelSize}, a, false, places)
 }
 
 // place takes the best of some places: where nothing else stands, with the fewest
-// arrows but the own one behind it. Where none is free it is left out, unless it must
+// arrows of other messages behind it. Where none is free it is left out, unless it must
 // be shown.
-func (p *picture) place(l label, own *arrow, must bool, places [][2]float64) {
+func (p *picture) place(l label, own *arrow, must bool, places [][2]float64) bool {
 	const taken = 1000
 	best, least := box{}, math.MaxInt
 	for i, at := range places {
@@ -166,7 +174,7 @@ func (p *picture) place(l label, own *arrow, must bool, places [][2]float64) {
 			}
 		}
 		for _, a := range p.arrows {
-			if a != own && b.crosses(a.x1, a.y1, a.x2, a.y2) {
+			if (own == nil || a.datagram != own.datagram) && b.crosses(a.x1, a.y1, a.x2, a.y2) {
 				cost += 10
 			}
 		}
@@ -174,11 +182,13 @@ func (p *picture) place(l label, own *arrow, must bool, places [][2]float64) {
 			best, least = b, cost
 		}
 	}
-	if least < taken || must {
-		l.box = best
-		p.labels = append(p.labels, l)
-		p.taken = append(p.taken, best)
+	if least >= taken && !must {
+		return false
 	}
+	l.box = best
+	p.labels = append(p.labels, l)
+	p.taken = append(p.taken, best)
+	return true
 }
 
 func number(ts uint64) string { return "(" + strconv.FormatUint(ts, 10) + ")" }
@@ -192,34 +202,36 @@ func class(m *trace.Message) string {
 	return "other"
 }
 
-// name is what stands on the arrow of a message.
-func name(m *trace.Message) string {
-	text := m.Msg
+// shortName is what stands on the arrow of a message where there is little room.
+func shortName(m *trace.Message) string {
 	switch m.Msg {
 	case "REQ", "WAIT", "RELEASE":
-		text += number(m.TS)
-	case "REP":
-		if len(m.Grants) == 1 {
-			return text + number(m.Grants[0].TS)
-		}
+		return m.Msg + number(m.TS)
 	case "TURN":
 		if m.Stamp > 0 {
-			text += number(m.Stamp)
+			return m.Msg + number(m.Stamp)
 		}
-		if len(m.Grants) > 0 {
-			text += " + REP"
-		}
+	}
+	return clip(m.Msg, mostName)
+}
+
+// name is what stands on the arrow of a message.
+func name(m *trace.Message) string {
+	text := shortName(m)
+	switch {
+	case len(m.Grants) == 0:
+		return text
+	case m.Msg == "REP" && len(m.Grants) == 1:
+		return text + number(m.Grants[0].TS)
+	case m.Msg != "REP":
+		text += " + REP"
 	}
 	if len(m.Grants) == 1 {
-		g := m.Grants[0]
-		return text + number(g.TS) + " " + clip(g.To, mostName)
+		return text + number(m.Grants[0].TS) + " " + clip(m.Grants[0].To, mostName)
 	}
-	if len(m.Grants) > 1 {
-		var to []string
-		for _, g := range m.Grants {
-			to = append(to, g.To)
-		}
-		text += " " + clip(strings.Join(to, ", "), mostText)
+	to := make([]string, 0, len(m.Grants))
+	for _, g := range m.Grants {
+		to = append(to, g.To)
 	}
-	return clip(text, 2*mostText)
+	return text + " " + clip(strings.Join(to, ", "), mostText)
 }

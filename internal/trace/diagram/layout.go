@@ -22,6 +22,7 @@ const (
 	top        = 104.0 // where the part begins
 	lineHeight = 14.0
 	bandHeight = 15.0 // of what is cut out
+	leastDrop  = 24.0 // of an arrow
 	brokenDrop = 18.0 // of an arrow that ends on the way
 	namesEvery = 520.0
 )
@@ -143,7 +144,7 @@ func (p *picture) layRows() {
 			}
 			for _, a := range s.in {
 				if a.from != nil && a.from.at < at {
-					y = max(y, a.from.y+18)
+					y = max(y, a.from.y+leastDrop)
 				}
 			}
 		}

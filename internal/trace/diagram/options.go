@@ -16,6 +16,7 @@ const (
 	maxDrawn   = 1500  // points where something happens in a picture: some forty pages
 	maxLogged  = 20000 // events of a ShiViz log: the browser that shows it bears no more
 	maxColumns = 16    // members in a picture or a log
+	maxNames   = 4096  // members that the trace speaks of
 )
 
 // Options choose a part of a trace. The zero value is all of it but what keeps the

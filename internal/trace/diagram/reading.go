@@ -57,36 +57,47 @@ func (s *scene) state(c *column, e *trace.Event) {
 			h.to = e.At
 		}
 	}
+	live := func(state int) {
+		if e.At <= s.options.From { // what it was before does not matter
+			c.lives = c.lives[:0]
+		}
+		c.lives = append(c.lives, change{e.At, state})
+	}
 	switch e.Kind {
 	case trace.KindStart:
-		c.lives = append(c.lives, change{e.At, up})
+		live(up)
 		leave()
 	case trace.KindStop:
-		c.lives = append(c.lives, change{e.At, down})
-		c.views = append(c.views, change{e.At, -1})
+		live(down)
 		leave()
-	case trace.KindPause:
-		c.lives = append(c.lives, change{e.At, still})
-	case trace.KindResume:
-		c.lives = append(c.lives, change{e.At, again})
-	case trace.KindView:
-		i, met := s.byHash[e.View]
-		if !met {
-			i = len(s.views)
-			s.byHash[e.View] = i
-			s.views = append(s.views, &view{hash: e.View, members: e.Members})
+		if e.At <= s.options.From {
+			c.first = nil
+		} else {
+			c.views = append(c.views, change{e.At, -1})
 		}
-		c.views = append(c.views, change{e.At, i})
+	case trace.KindPause:
+		live(still)
+	case trace.KindResume:
+		live(again)
+	case trace.KindView:
+		v := &view{hash: e.View, members: e.Members}
+		if e.At <= s.options.From {
+			c.first = v
+		} else {
+			c.views = append(c.views, change{e.At, s.viewIndex(v)})
+		}
 	case trace.KindFloor:
 		switch h := last(); {
 		case e.State == "granted":
 			leave()
+			c.holds = slices.DeleteFunc(c.holds, func(h *hold) bool { return h.to < s.options.From })
 			c.holds = append(c.holds, &hold{from: e.At, until: time.Duration(e.Until), to: forever})
 		case e.State == "released":
 			leave()
 		case h != nil && (e.State == "renewed" || e.State == "held"):
 			h.until = time.Duration(e.Until)
-			if e.State == "renewed" {
+			if e.State == "renewed" && s.options.covers(e.At) {
+				s.drawn++
 				h.renewed = append(h.renewed, e.At)
 			}
 		}

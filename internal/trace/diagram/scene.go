@@ -38,6 +38,7 @@ type column struct {
 	heard bool // nobody wrote down what happens to it: it is known by its messages
 	lives []change
 	views []change
+	first *view // its last before the part begins; nil: none
 	holds []*hold
 	x     float64
 }
@@ -192,7 +193,7 @@ func newScene(h trace.Header, events iter.Seq2[trace.Event, error], o Options) (
 		}
 		s.leasesEnd(e.At)
 		s.read(&e)
-		if len(s.columns) > maxColumns {
+		if len(s.columns) > maxColumns || len(s.names) > maxNames {
 			return nil, &TooLargeError{Members: true, Most: maxColumns}
 		}
 		if s.drawn > maxDrawn {
@@ -204,6 +205,11 @@ func newScene(h trace.Header, events iter.Seq2[trace.Event, error], o Options) (
 	}
 	s.leasesEnd(s.end)
 	s.openEnds()
+	for _, c := range s.columns {
+		if c.first != nil {
+			c.views = append([]change{{o.From, s.viewIndex(c.first)}}, c.views...)
+		}
+	}
 	if err := s.order(); err != nil {
 		return nil, err
 	}
@@ -254,6 +260,17 @@ func (s *scene) order() error {
 		}
 	}
 	return nil
+}
+
+// viewIndex gives the place of a view in the list of all.
+func (s *scene) viewIndex(v *view) int {
+	i, met := s.byHash[v.hash]
+	if !met {
+		i = len(s.views)
+		s.byHash[v.hash] = i
+		s.views = append(s.views, v)
+	}
+	return i
 }
 
 // spot gives where something happens to a member; c nil: to nobody.

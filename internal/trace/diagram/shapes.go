@@ -82,9 +82,7 @@ func (d *drawing) column(c *column) {
 		}
 		d.f(`<rect class="hold" x="%v" y="%v" width="11" height="%v"/>`, c.x-5.5, y1, max(y2-y1, 3))
 		for _, at := range h.renewed {
-			if d.options.covers(at) {
-				d.f(`<line class="renewed" x1="%v" y1="%v" x2="%v" y2="%v"/>`, c.x-9, d.height(at), c.x+9, d.height(at))
-			}
+			d.f(`<line class="renewed" x1="%v" y1="%v" x2="%v" y2="%v"/>`, c.x-9, d.height(at), c.x+9, d.height(at))
 		}
 	}
 	d.f("\n")

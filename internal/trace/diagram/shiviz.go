@@ -107,7 +107,7 @@ func readLog(h trace.Header, events iter.Seq2[trace.Event, error], o Options) (*
 		}
 		host := meet(e.Member)
 		text := logText(&e, &o)
-		if len(l.names) > maxColumns {
+		if len(l.names) > maxColumns || len(met) > maxNames {
 			return nil, &TooLargeError{Members: true, Most: maxColumns}
 		}
 		if host < 0 || text == "" || !o.covers(e.At) {

@@ -108,7 +108,7 @@ func fit(s string, size, most float64) string {
 	for len(r) > 1 && measure(string(r), size)+size > most {
 		r = r[:len(r)-1]
 	}
-	return strings.TrimSpace(string(r)) + "…"
+	return strings.TrimRight(string(r), " …") + "…"
 }
 
 // fitLines breaks a text into lines of a width, two at the most.
