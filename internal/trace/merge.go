@@ -260,16 +260,6 @@ func (m *merge) align(delays [][]time.Duration) {
 		m.place(best, beside, delays[beside][best], delays[best][beside])
 		placed = append(placed, best)
 	}
-	for range n { // those that were not placed beside each other
-		for i := range n {
-			for j := range n {
-				d, back := delays[i][j], delays[j][i]
-				if d != unknown && (back == unknown || d+back >= 0) {
-					m.parts[j].offset = max(m.parts[j].offset, bounded(m.parts[i].offset-d))
-				}
-			}
-		}
-	}
 	first := m.parts[0].offset
 	for _, p := range m.parts {
 		first = min(first, p.offset)
