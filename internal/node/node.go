@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -40,7 +41,7 @@ type Transport interface {
 	Close() error
 }
 
-// Config is what a node is made of. All fields but Linger must be set.
+// Config is what a node is made of. All fields but Linger and Trace must be set.
 type Config struct {
 	Name           string
 	Private        ed25519.PrivateKey
@@ -60,6 +61,10 @@ type Config struct {
 	Verbose         bool
 	Delay           time.Duration // see peer.Config
 	Order           peer.Order    // see peer.Config
+	// Trace gets what happens, in the format of internal/trace, the text of the chat
+	// among it; nil: nobody does. It is written by a goroutine, for which nothing waits
+	// but the end of Run, and that 2 s at most; see TraceErr.
+	Trace io.Writer
 }
 
 // opened is a datagram in a buffer of the pool.
@@ -99,6 +104,7 @@ type Node struct {
 	partial        bool // the core has not got the places of all turns yet
 	loading        bool // they are being read
 	lookups        chan lookup
+	tracer         *tracer // nil: there is no trace
 
 	beside  context.Context          // of what goes on beside the loop
 	stop    context.CancelFunc       // ends that, when the loop ends
@@ -135,6 +141,9 @@ func New(cfg Config) *Node {
 		Summary: cfg.Restored.Summary, Turns: cfg.Restored.New, Archive: archive, Met: met, Unsent: unsent, Restored: restored(cfg.Restored),
 	}, cfg.Clock.Now())
 	start := cfg.Clock.Now()
+	if cfg.Trace != nil {
+		n.tracer = newTracer(cfg.Trace, cfg.Name, n.core.Self().Key, turn.GroupID(cfg.Key.GroupID()), start)
+	}
 	for _, e := range damageNotices(peer.At(start.Boot), cfg.Restored) {
 		n.core.Tell(start, e)
 	}
@@ -234,6 +243,7 @@ func (n *Node) Run(ctx context.Context) error {
 	n.sync.close()
 	err := n.cfg.Store.SyncAll()
 	n.perform() // BYE, and Exit as the last event
+	n.tracer.close()
 	n.lastCheckpoint()
 	return err
 }
@@ -262,6 +272,7 @@ func (n *Node) arm(timer *time.Timer) {
 func (n *Node) perform() {
 	for {
 		r, ok := n.core.Ready(n.cfg.Clock.Now())
+		n.tracer.ready(n.cfg.Clock.Boot(), n.core, r.Events)
 		if !ok {
 			return
 		}
@@ -283,6 +294,7 @@ func (n *Node) perform() {
 // Append implements peer.Disk.
 func (n *Node) Append(ts []*turn.Signed) (uint64, []error) {
 	r := n.cfg.Store.Append(ts)
+	n.tracer.appended(n.cfg.Clock.Boot(), ts, r.Replicas)
 	return r.Seq, r.Replicas
 }
 
@@ -302,9 +314,12 @@ func (n *Node) Dequeue(lines []turn.LineID) error { return n.cfg.Store.Done(line
 // Send implements peer.Network.
 func (n *Node) Send(d peer.Datagram) error {
 	n.sealed = n.cfg.Key.Seal(n.sealed[:0], d.Incarnation, d.Counter, d.Payload)
+	left := n.cfg.Clock.Boot()
 	err := n.cfg.Transport.Send(d.To, n.sealed)
 	if err != nil {
 		n.failed(err)
+	} else {
+		n.tracer.sent(left, d)
 	}
 	return err
 }

@@ -48,6 +48,12 @@ func start(t testing.TB, name, dir string, key *seal.Key, transport Transport) *
 // startEvery starts a member that compares and makes checkpoints so often.
 func startEvery(t testing.TB, name, dir string, key *seal.Key, transport Transport, reconcile, checkpoint time.Duration) *person {
 	t.Helper()
+	return startWith(t, name, dir, key, transport, func(c *Config) { c.ReconcileEvery, c.CheckpointEvery = reconcile, checkpoint })
+}
+
+// startWith starts a member with other settings than the usual ones.
+func startWith(t testing.TB, name, dir string, key *seal.Key, transport Transport, set func(*Config)) *person {
+	t.Helper()
 	disk, found, err := store.Open(store.Options{
 		Dir: dir, Name: name, Group: turn.GroupID(key.GroupID()), Checkpoint: filepath.Join(dir, "checkpoint.db"), Recent: 20,
 	})
@@ -60,11 +66,13 @@ func startEvery(t testing.TB, name, dir string, key *seal.Key, transport Transpo
 	}
 	p := &person{t: t, name: name, ran: make(chan error, 1)}
 	p.told.L = &p.mu
-	p.node = New(Config{
+	c := Config{
 		Name: name, Private: identity.Private(), Key: key, Address: "224.1.1.1:5007", Room: "papo",
 		Store: disk, Restored: found, Transport: transport, Clock: SystemClock(),
-		Rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), ReconcileEvery: reconcile, CheckpointEvery: checkpoint,
-	})
+		Rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), ReconcileEvery: 2 * time.Minute, CheckpointEvery: time.Minute,
+	}
+	set(&c)
+	p.node = New(c)
 	go func() {
 		err := p.node.Run(context.Background())
 		disk.Close()

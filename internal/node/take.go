@@ -22,7 +22,10 @@ func (n *Node) take(p opened) {
 	}
 	n.core.Verify(n.taken, onAllProcessors)
 	for i, p := range n.taken {
-		n.core.Receive(n.cfg.Clock.Now(), p)
+		now := n.cfg.Clock.Now()
+		n.tracer.received(now.Boot, n.core.Self().Incarnation, p)
+		n.core.Receive(now, p)
+		n.tracer.look(now.Boot, n.core)
 		n.pool.Put(n.buffers[i])
 	}
 }

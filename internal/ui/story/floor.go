@@ -66,7 +66,7 @@ func (t *Teller) defers(m *member, e trace.Event, d words.D) string {
 	case "holding":
 		return t.words.T("story.defers.holding", d)
 	case "grant":
-		d["Outside"] = list(t.words, m.outside(e.Peer, e.At, false))
+		d["Outside"] = list(t.words, m.outside(e.Peer, e, false))
 		return t.words.T("story.defers.grant", d)
 	case "asking":
 		if e.TS == e.PeerTS {
@@ -90,7 +90,7 @@ func (m *member) notIdle(e trace.Event) {
 func (t *Teller) grants(m *member, e trace.Event, d words.D) string {
 	waited := m.deferred[e.Peer]
 	before := m.state
-	outside := m.outside(e.Peer, e.At, true)
+	outside := m.outside(e.Peer, e, true)
 	m.gave(e.Peer, e.At)
 	d["Mine"], d["Waited"] = request(m.ts, e.Member), waited
 	key := words.Key("story.grants.idle")
@@ -136,7 +136,7 @@ func (t *Teller) incarnations(e trace.Event, d words.D) (mine, other string) {
 // enters tells on what a member enters: F2 to F4.
 func (t *Teller) enters(m *member, e trace.Event, d words.D) string {
 	m.state, m.ts, m.until = holding, e.TS, time.Duration(e.Until)
-	missing, outside := m.without(e.Member, e), m.outside("", e.At, true)
+	missing, outside := m.without(e.Member, e), m.outside("", e, true)
 	for x, p := range m.permissions {
 		if p.ts == e.TS {
 			p.ok = true
@@ -152,7 +152,7 @@ func (t *Teller) enters(m *member, e trace.Event, d words.D) string {
 	d["Set"], d["Others"] = set(m.view), list(t.words, others)
 	d["Missing"], d["Outside"] = list(t.words, missing), list(t.words, outside)
 	switch {
-	case m.view == nil:
+	case !m.sees(e):
 		return t.words.T("story.enters.unknown", d)
 	case m.whole && e.At-m.started < surely:
 		return t.words.T("story.enters.quiet", d)

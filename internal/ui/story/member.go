@@ -119,16 +119,25 @@ func (m *member) without(self string, e trace.Event) []string {
 // surely is the part of a time on a member's own clock that has passed on every clock.
 const surely = floor.GrantLife * 100 / (100 + floor.DriftPercent)
 
+// sees tells whether the view that is known here is the one that an event speaks of. It
+// is not where the event stands before its view in the trace.
+func (m *member) sees(e trace.Event) bool {
+	return m.view != nil && (e.Message.View == "" || m.viewHash == "" || e.Message.View == m.viewHash)
+}
+
 // outside gives those outside of the view that may still use a permission of this member;
 // but says whom it does not matter for. sure: they certainly may.
-func (m *member) outside(but string, at time.Duration, sure bool) []string {
+func (m *member) outside(but string, e trace.Event, sure bool) []string {
+	if !m.sees(e) {
+		return nil
+	}
 	life := floor.GrantLife
 	if sure {
 		life = surely
 	}
 	var out []string
 	for x, given := range m.given {
-		if x != but && at-given < life && m.view != nil && !slices.Contains(m.view, x) {
+		if x != but && e.At-given < life && !slices.Contains(m.view, x) {
 			out = append(out, x)
 		}
 	}

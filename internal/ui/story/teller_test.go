@@ -214,3 +214,23 @@ func TestReasons(t *testing.T) {
 		})
 	}
 }
+
+// What is told before the view that it speaks of is not taken for a broken rule.
+func TestEventsBeforeTheirView(t *testing.T) {
+	in := enter(3001*ms, "ana", 7)
+	in.Message.View = "eeff0011"
+	given := grant(3001*ms, "ana", "brenda", 0, 8)
+	given.Message.View = "eeff0011"
+	old := view(2900*ms, "ana", "01020304", "ana")
+	for _, c := range []struct {
+		events []trace.Event
+		want   string
+	}{
+		{[]trace.Event{ask(3000*ms, "ana", 7, "brenda", "rafael"), in}, "ana enters the critical section with (7, ana)."},
+		{[]trace.Event{grant(2800*ms, "ana", "rafael", 0, 5), old, given}, "ana gives brenda the permission for (8, brenda): ana neither has the floor nor asks for it."},
+	} {
+		if got := last(t, words.English, append(begin(), c.events...)...); got != c.want {
+			t.Errorf("got %s\nwant %s", got, c.want)
+		}
+	}
+}
