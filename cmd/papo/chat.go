@@ -82,14 +82,35 @@ func (p *program) chat(args []string) int {
 	if _, err := crand.Read(seed[:]); err != nil {
 		return p.failed(exitFailure, err)
 	}
+	var traced io.Writer // stays nil without --trace
+	var traceFile *os.File
+	if v.trace != "" {
+		if traceFile, err = newTrace(v.trace); err != nil {
+			return p.failTrace(v.trace, err)
+		}
+		defer traceFile.Close() // once more, if not reached below
+		traced = traceFile
+	}
 	clock := node.SystemClock()
 	n := node.New(node.Config{
 		Name: name, Private: identity.Private(), Key: key, Address: v.group.String(), Room: v.room,
 		Store: disk, Restored: found, Transport: network, Clock: clock,
 		Rand:           rand.New(rand.NewPCG(binary.BigEndian.Uint64(seed[:8]), binary.BigEndian.Uint64(seed[8:]))),
 		ReconcileEvery: v.reconcile, CheckpointEvery: v.checkpoint, Linger: v.linger, Verbose: v.verbose, Delay: v.delay, Order: peer.Order(v.order),
+		Trace: traced,
 	})
-	return p.converse(n, &v, name, clock)
+	code = p.converse(n, &v, name, clock)
+	if traceFile == nil {
+		return code
+	}
+	err = n.TraceErr()
+	if closed := traceFile.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		code = max(code, p.fail(exitFailure, p.words.T("warn.trace", words.D{"Path": v.trace, "Detail": reason(err)})))
+	}
+	return code
 }
 
 // converse runs the member and its user interface side by side.

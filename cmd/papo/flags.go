@@ -195,6 +195,7 @@ type chatFlags struct {
 	format     string
 	verbose    bool
 	linger     time.Duration
+	trace      string // empty: none
 }
 
 func (p *program) chatFlags(v *chatFlags) *flagSet {
@@ -232,6 +233,7 @@ func (p *program) chatFlags(v *chatFlags) *flagSet {
 	f.oneOf("ui", &v.ui, "auto", "line", "plain")
 	f.oneOf("format", &v.format, "text", "jsonl")
 	f.BoolVar(&v.verbose, "verbose", false, w.T("flag.verbose"))
+	f.text("trace", "FILE", "want.file", &v.trace)
 	f.check("linger", v.linger.String(), "D", w.T("want.linger"), func(s string) (err error) {
 		if s == "forever" {
 			v.linger = peer.Forever

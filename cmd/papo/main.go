@@ -6,6 +6,7 @@
 //	papo replicas          check or repair the replicas of a record, without the network
 //	papo export, import    write the record as one file with all signatures, and read one
 //	papo verify            check such a file, with nothing else at hand
+//	papo trace             print what happened in a chat or a simulation, with the reasons
 //	papo id                print this member's key fingerprint
 //
 // papo --help tells the rest, in English or Brazilian Portuguese.
@@ -69,6 +70,8 @@ func (p *program) run(args []string) int {
 		return p.importFile(args[1:])
 	case "replicas":
 		return p.replicasOf(args[1:])
+	case "trace":
+		return p.trace(args[1:])
 	case "id":
 		return p.id(args[1:])
 	}
@@ -127,6 +130,7 @@ func (p *program) help(w io.Writer) {
 		{"papo export " + t("cli.name") + " " + t("cli.file") + " [" + t("cli.options") + "]", t("cli.export")},
 		{"papo verify " + t("cli.file") + " [" + t("cli.options") + "]", t("cli.verify")},
 		{"papo import " + t("cli.name") + " " + t("cli.file") + " [" + t("cli.options") + "]", t("cli.import")},
+		{"papo trace show " + t("cli.file") + "... [" + t("cli.options") + "]", t("cli.trace")},
 		{"papo id " + t("cli.name") + " [" + t("cli.options") + "]", t("cli.id")},
 	} {
 		fmt.Fprintf(w, "  %-35s %s\n", row[0], row[1])
@@ -137,7 +141,8 @@ func (p *program) help(w io.Writer) {
 	}{{"chat", p.chatFlags(&chatFlags{})}, {"history", p.historyFlags("history", &historyFlags{}, 0)},
 		{"search", p.searchFlags(&historyFlags{})},
 		{"export", p.fileFlags("export", &fileFlags{})}, {"verify", p.verifyFlags(&verifyFlags{})},
-		{"import", p.fileFlags("import", &fileFlags{})}, {"replicas", p.replicasFlags(&replicasFlags{})}, {"id", p.idFlags(&placeFlags{})},
+		{"import", p.fileFlags("import", &fileFlags{})}, {"replicas", p.replicasFlags(&replicasFlags{})},
+		{"trace show", p.traceFlags(&traceFlags{})}, {"id", p.idFlags(&placeFlags{})},
 	} {
 		fmt.Fprintf(w, "\n%s\n%s", t("cli.flags", words.D{"Command": "papo " + c.name}), c.set.FlagUsages())
 		if c.name == "search" {
