@@ -47,10 +47,9 @@ var house = map[string][]string{
 	"internal/ui/uitest":               {"floor", "internal/peer", "internal/turn", "internal/ui"},
 	"e2e":                              {},
 	"cmd/papo": {
-		"internal/node", "internal/peer", "internal/record", "internal/seal", "internal/store", "internal/trace", "internal/trace/diagram", "internal/transport/udp", "internal/turn",
-		"internal/ui", "internal/ui/line", "internal/ui/plain", "internal/ui/report", "internal/ui/words",
-		"internal/node", "internal/peer", "internal/record", "internal/seal", "internal/store", "internal/trace", "internal/transport/udp",
-		"internal/turn", "internal/ui", "internal/ui/line", "internal/ui/plain", "internal/ui/report", "internal/ui/story", "internal/ui/words",
+		"internal/node", "internal/peer", "internal/record", "internal/seal", "internal/store", "internal/trace", "internal/trace/diagram",
+		"internal/transport/udp", "internal/turn", "internal/ui", "internal/ui/line", "internal/ui/plain", "internal/ui/report", "internal/ui/story",
+		"internal/ui/words",
 	},
 }
 
