@@ -82,6 +82,9 @@ type Membership struct {
 
 	looked time.Duration // when that was looked at last
 
+	next  time.Duration // when something falls due next, unless moved or stale
+	moved bool          // an input has changed that, and perhaps not the view
+
 	out    []Out
 	events []Event
 	stats  Stats
@@ -127,6 +130,7 @@ func (m *Membership) Sent(now time.Duration, counter uint32) { m.sent.note(now, 
 // Heard takes a sign of life: any authentic datagram. It comes before the
 // method of the message that the datagram carries. Incarnation 0 is nobody's.
 func (m *Membership) Heard(now time.Duration, from uint64, counter uint32) {
+	m.moved = true
 	if from == 0 || from == m.self.Incarnation || m.gone.has(from, counter) {
 		return
 	}
@@ -148,7 +152,7 @@ func (m *Membership) Heard(now time.Duration, from uint64, counter uint32) {
 
 // rehear enters a newcomer of the table where heartbeats have named it already.
 func (m *Membership) rehear(now time.Duration, p *peer) {
-	for _, o := range m.others.slots {
+	for _, o := range m.others.used() {
 		if o == nil || !o.hasBeat {
 			continue
 		}
@@ -232,6 +236,7 @@ func (m *Membership) send(to uint64, msg wire.Message) { m.out = append(m.out, O
 
 // Bye takes a farewell: the incarnation is dropped at once, for good.
 func (m *Membership) Bye(now time.Duration, from uint64, counter uint32) {
+	m.moved = true
 	if from == m.self.Incarnation || m.gone.has(from, counter) {
 		return
 	}
@@ -261,7 +266,10 @@ func (m *Membership) drop(now time.Duration, p *peer, bye bool) {
 
 // BeatSoon asks for a heartbeat because somebody's view differs from this
 // member's: at once, but at most one in 100 ms.
-func (m *Membership) BeatSoon(now time.Duration) { m.pace.soon(now) }
+func (m *Membership) BeatSoon(now time.Duration) {
+	m.moved = true
+	m.pace.soon(now)
+}
 
 // SetQuiet says whether this member is quiet: it starts so. One that finds
 // MaxMembers others there that are not stays quiet all the same, see Full.
@@ -302,7 +310,7 @@ func (m *Membership) checkFull(now time.Duration) {
 // who are silent for a sign of life.
 func (m *Membership) Tick(now time.Duration) {
 	m.stale = true
-	for _, p := range m.others.slots {
+	for _, p := range m.others.used() {
 		if p == nil || !p.live {
 			continue
 		}
@@ -328,6 +336,7 @@ func (m *Membership) Tick(now time.Duration) {
 func (m *Membership) Ready(now time.Duration) Ready {
 	beat := m.pace.due() <= now
 	if m.stale || beat {
+		m.moved = true
 		m.choose(now)
 		beat = m.pace.due() <= now
 	}
@@ -336,7 +345,10 @@ func (m *Membership) Ready(now time.Duration) Ready {
 		m.send(0, m.beat(now, interval))
 		m.pace.sent(now, jitter(m.cfg.Rand, interval))
 	}
-	r := Ready{Send: m.out, View: m.view, ViewChanged: m.changed, Events: m.events, Wake: m.wake(now)}
+	if m.moved || m.next <= now {
+		m.next, m.moved = m.wake(now), false
+	}
+	r := Ready{Send: m.out, View: m.view, ViewChanged: m.changed, Events: m.events, Wake: m.next}
 	m.out, m.events, m.changed = nil, nil, false
 	return r
 }
@@ -352,7 +364,7 @@ func (m *Membership) wake(now time.Duration) time.Duration {
 	if m.selfOut != never && !m.selfOutTold {
 		at(m.selfOut + m.leftOutAfter())
 	}
-	for _, p := range m.others.slots {
+	for _, p := range m.others.used() {
 		if p == nil {
 			continue
 		}

@@ -129,6 +129,9 @@ func (w *network) drain(x *node) {
 	for _, o := range r.Send {
 		w.send(x, o.To, o.Msg)
 	}
+	if want := x.m.wake(w.now); r.Wake != want {
+		w.t.Fatalf("%v: m%d wants to be woken at %v, but something is due at %v", w.now, x.n, r.Wake, want)
+	}
 	if r.Wake < w.now {
 		w.t.Fatalf("%v: m%d wants to be woken in the past", w.now, x.n)
 	}
@@ -174,6 +177,7 @@ func (w *network) deliver(y *node, from uint64, counter uint32, msg wire.Message
 		return
 	}
 	y.m.Heard(w.now, from, counter)
+	y.m.next, y.m.moved = y.m.wake(w.now), false // as if a Ready had been taken: each input tells by itself that this has changed
 	switch msg := msg.(type) {
 	case wire.Hello:
 		y.m.Hello(w.now, from, msg)

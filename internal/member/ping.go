@@ -83,6 +83,7 @@ func (m *Membership) Ping(now time.Duration, from uint64, p wire.Ping) {
 // Pong takes a PONG, or passes it on, once, to whom it is for. One that came
 // through another is a sign of life only if what it confirms is fresh.
 func (m *Membership) Pong(now time.Duration, from uint64, p wire.Pong) {
+	m.moved = true
 	if m.others.byID[from] == nil {
 		return
 	}

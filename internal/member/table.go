@@ -15,6 +15,7 @@ const maxOthers = 2 * MaxMembers
 type table struct {
 	byID  map[uint64]*peer
 	slots [maxOthers]*peer
+	top   int     // no slot from here on was ever taken
 	byKey []*peer // those whose hello came, by key, then incarnation
 }
 
@@ -39,15 +40,19 @@ func (t *table) insert(incarnation uint64) *peer {
 	p := newPeer(incarnation)
 	p.slot = slot
 	t.slots[slot] = p
+	t.top = max(t.top, slot+1)
 	t.byID[incarnation] = p
 	return p
 }
+
+// used is the slots that may be taken, free ones among them.
+func (t *table) used() []*peer { return t.slots[:t.top] }
 
 func (t *table) remove(p *peer) {
 	delete(t.byID, p.Incarnation)
 	t.slots[p.slot] = nil
 	t.byKey = slices.DeleteFunc(t.byKey, func(o *peer) bool { return o == p })
-	for _, o := range t.slots {
+	for _, o := range t.used() {
 		if o != nil {
 			o.hears.remove(p.slot)
 		}
