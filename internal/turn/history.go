@@ -40,6 +40,7 @@ type History struct {
 	wanted  map[ID][]ID
 	gaps    Sum    // of the hashes of what is wanted
 	parents []ID   // for the next turn; nil: to be chosen again
+	last    Item   // within reach; zero: to be looked for again
 	base    *start // nil: it is not partial
 	without broken.Rules
 }
@@ -91,7 +92,7 @@ func (h *History) Add(s *Signed) (added bool, resolved []ID) {
 	}
 	h.set.add(s.Item())
 	h.bodies.use(s)
-	h.parents = nil
+	h.parents, h.last = nil, Item{}
 	if h.base != nil {
 		h.base.count++
 	}

@@ -12,7 +12,12 @@ type Item struct {
 }
 
 // Less tells whether it comes before other in the order: by stamp, then by id.
-func (it Item) Less(other Item) bool { return it.Compare(other) < 0 }
+func (it Item) Less(other Item) bool {
+	if it.Stamp != other.Stamp {
+		return it.Stamp < other.Stamp
+	}
+	return bytes.Compare(it.ID[:], other.ID[:]) < 0
+}
 
 // Compare gives -1, 0 or 1, for sorting: see Less.
 func (it Item) Compare(other Item) int {

@@ -22,13 +22,17 @@ func (h *History) MaxStamp() uint64 {
 	return top.Stamp
 }
 
-// top is the last item within reach. False: there is none.
+// top is the last item within reach. False: there is none. It is looked for once
+// after each Add.
 func (h *History) top() (Item, bool) {
-	n := h.reach()
-	if n == 0 {
-		return Item{}, false
+	if h.last.Stamp == 0 {
+		n := h.reach()
+		if n == 0 {
+			return Item{}, false
+		}
+		h.last = h.At(n - 1)
 	}
-	return h.At(n - 1), true
+	return h.last, true
 }
 
 // reach is the number of items before the first step of more than MaxJump. Each

@@ -113,7 +113,7 @@ func (h *History) Adopt(all *Set) (resolved []ID, err error) {
 		return nil, fmt.Errorf("%w: %d turns, not %d", ErrOtherSet, n, h.base.count)
 	}
 	known := h.set
-	h.set, h.base, h.parents = all, nil, nil
+	h.set, h.base, h.parents, h.last = all, nil, nil, Item{}
 	known.index.each(func(it Item) { all.add(it) })
 	var items []Item
 	for id := range h.wanted {
@@ -137,6 +137,7 @@ func (h *History) learn(id ID) (stamp uint64, ok bool) {
 	if s == nil || !h.Undecided(s.Stamp()) {
 		return 0, false
 	}
+	h.last = Item{}
 	if h.set.add(s.Item()); h.wanted[id] != nil {
 		h.arrived(s.Item()) // it could not be read when it was looked for first
 	}
