@@ -2,6 +2,7 @@ package member
 
 import (
 	"bytes"
+	"slices"
 	"time"
 
 	"github.com/papo-chat/papo/floor"
@@ -20,12 +21,13 @@ import (
 func (m *Membership) choose(now time.Duration) {
 	m.stale = false
 	m.checkFull(now)
-	view := floor.NewView(m.self)
-	if !m.isQuiet() {
-		var followed bool
-		if view, followed = m.follow(now); !followed {
-			view = floor.NewView(m.lead(now)...)
-		}
+	var view floor.View
+	if m.isQuiet() {
+		view = m.viewWith([]floor.Member{m.self})
+	} else if followed, ok := m.follow(now); ok {
+		view = followed
+	} else {
+		view = m.viewWith(m.lead(now))
 	}
 	if view.Hash() != m.view.Hash() {
 		m.view, m.changed = view, true
@@ -37,6 +39,15 @@ func (m *Membership) choose(now time.Duration) {
 	}
 	m.noteLeftOut(now)
 	m.noteUnheard(now)
+}
+
+// viewWith returns the view of these members: mostly the present one, which need not be
+// hashed again.
+func (m *Membership) viewWith(members []floor.Member) floor.View {
+	if slices.Equal(members, m.view.Members()) {
+		return m.view
+	}
+	return floor.NewView(members...)
 }
 
 // follow returns the view of the lowest member that leads this one.
@@ -102,7 +113,7 @@ func (m *Membership) isProper(v floor.View, p *peer) bool {
 // this one leads and that counts on, and is counted on by, all taken so far.
 // Of two incarnations of one key it takes one.
 func (m *Membership) lead(now time.Duration) []floor.Member {
-	members := []floor.Member{m.self}
+	members := append(make([]floor.Member, 0, m.view.Len()), m.self)
 	var taken slotSet
 	var heardByAll slotSet
 	for i := range heardByAll {

@@ -241,6 +241,17 @@ func (c *Core) wireRep(now Now, r floor.Rep) wire.Rep {
 
 // floorEvent tells people what happened at the floor, and acts on it.
 func (c *Core) floorEvent(now Now, e floor.Event) {
+	switch e.Kind {
+	case floor.Mismatch:
+		c.members.BeatSoon(now.Boot)
+		return
+	case floor.QuietOver:
+		c.members.SetQuiet(now.Boot, false)
+		c.quietOver(now)
+		return
+	case floor.Waited:
+		return // told by heardMsg
+	}
 	out := Floor{
 		At: At(e.At), TS: e.TS, Stamp: e.Clock, View: e.View, Until: e.Until, Kept: e.Kept,
 		WaitingFor: c.namesOf(c.floor.Missing(now.Boot)), Queue: c.namesOf(c.floor.Queue()), WhoTS: e.WhoTS,
@@ -276,15 +287,6 @@ func (c *Core) floorEvent(now Now, e floor.Event) {
 	case floor.Cancelled:
 		out.State = FloorCancelled
 		c.speaker.asked = 0
-	case floor.Mismatch:
-		c.members.BeatSoon(now.Boot)
-		return
-	case floor.QuietOver:
-		c.members.SetQuiet(now.Boot, false)
-		c.quietOver(now)
-		return
-	case floor.Waited:
-		return // told by heardMsg
 	}
 	c.event(out)
 	if e.Kind == floor.Entered {

@@ -150,12 +150,13 @@ func parse(g GroupID, b []byte) (*Signed, error) {
 }
 
 // identify computes the id of a turn of group g.
-func identify(g GroupID, array []byte) ID {
+func identify(g GroupID, array []byte) (id ID) {
 	h := sha256.New()
 	h.Write([]byte(idPrefix))
 	h.Write(g[:])
 	h.Write(array)
-	return ID(h.Sum(nil))
+	h.Sum(id[:0])
+	return id
 }
 
 // The encoder writes RFC 8949's core deterministic encoding. The decoder bounds
