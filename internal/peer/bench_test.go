@@ -109,6 +109,8 @@ type run struct {
 	ms     []*runner
 	lines  []spoken // by time
 	inputs int
+
+	datagram []byte // the one that is sent
 }
 
 type spoken struct {
@@ -163,30 +165,48 @@ func (r *run) time() Now { return Now{Boot: bootedFor + r.now, Wall: epoch.Add(r
 
 func (r *run) until(end time.Duration) {
 	for {
-		at, do := end+1, func() {}
+		at, next, of := end+1, nothing, (*runner)(nil)
 		if arrives, ok := r.net.Next(); ok && arrives < at {
-			at, do = arrives, r.receive
+			at, next = arrives, arrival
 		}
 		if len(r.lines) > 0 && r.lines[0].at < at {
-			at, do = r.lines[0].at, r.say
+			at, next = r.lines[0].at, speech
 		}
 		for _, m := range r.ms {
 			if wake := m.wake - bootedFor; m.wake != 0 && wake < at {
-				at, do = wake, m.tick
+				at, next, of = wake, tick, m
 			}
 			if len(m.sync) > 0 && m.sync[0].at < at {
-				at, do = m.sync[0].at, m.synced
+				at, next, of = m.sync[0].at, safe, m
 			}
 		}
-		if at > end {
+		if next == nothing {
 			r.now = end
 			return
 		}
 		r.now = max(r.now, at)
 		r.inputs++
-		do()
+		switch next {
+		case arrival:
+			r.receive()
+		case speech:
+			r.say()
+		case tick:
+			of.tick()
+		case safe:
+			of.synced()
+		}
 	}
 }
+
+// What comes next in a run.
+const (
+	nothing = iota
+	arrival
+	speech
+	tick
+	safe
+)
 
 func (r *run) receive() {
 	_, from, to, b, _ := r.net.Pop()
@@ -236,10 +256,10 @@ func (m *runner) perform() {
 
 // Send implements Network: incarnation and counter stand before the payload.
 func (m *runner) Send(d Datagram) error {
-	b := make([]byte, 12, 12+len(d.Payload))
-	binary.BigEndian.PutUint64(b, d.Incarnation)
-	binary.BigEndian.PutUint32(b[8:], d.Counter)
-	m.r.net.Push(m.r.now, m.name, d.To, append(b, d.Payload...))
+	b := binary.BigEndian.AppendUint64(m.r.datagram[:0], d.Incarnation)
+	b = binary.BigEndian.AppendUint32(b, d.Counter)
+	m.r.datagram = append(b, d.Payload...)
+	m.r.net.Push(m.r.now, m.name, d.To, m.r.datagram)
 	return nil
 }
 
