@@ -480,3 +480,34 @@ func TestAppendUncertain(t *testing.T) {
 		t.Errorf("cut: %v", err)
 	}
 }
+
+// A run wrote lines that no fsync took, the next one wrote behind them, and then the
+// power failed: the disk gives NULs for the first, their newline among them, however
+// many they are. What stands behind them is read.
+func TestNULsBeforeALine(t *testing.T) {
+	for _, nuls := range []int{1, 100, store.MaxLogLine, 3 * store.MaxLogLine} {
+		ts := chain(t, group, 4)
+		d := storetest.New()
+		o := options(d)
+		o.Replicas = 1
+		s, _ := open(t, o)
+		s.Append(ts[:1])
+		before, _ := d.Get(replica(0))
+		s.Append(ts[1:3])
+		after, _ := d.Get(replica(0))
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		d.Put(replica(0), slices.Concat(before, make([]byte, nuls), after[len(before):]))
+		s, r := open(t, o)
+		if len(r.New) != 3 || len(r.Replicas[0].Damaged) != 1 || !r.Replicas[0].Repaired {
+			t.Errorf("%d NULs: %d turns, %+v", nuls, len(r.New), r.Replicas[0])
+		}
+		if res := s.Append(ts[3:]); res.Kept() != 1 {
+			t.Error(res.Replicas)
+		}
+		if r, n := compared(s); n != 4 || !r[0].Consistent() {
+			t.Errorf("%d NULs: %+v of %d", nuls, r, n)
+		}
+	}
+}

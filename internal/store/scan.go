@@ -13,7 +13,9 @@ type lineScanner struct {
 	offset int64 // behind the line that next gave
 }
 
-// scannedLine is what stands between two newlines, or behind the last.
+// scannedLine is what stands between two newlines, or behind the last. NULs at its
+// beginning are a line of their own: a disk that lost what an fsync had given up gives
+// them, and what was written behind them later is whole, but for the newline before it.
 type scannedLine struct {
 	text   []byte // until the next call; nil if it is too long
 	offset int64
@@ -37,6 +39,17 @@ func (s *lineScanner) reset(r io.Reader, offset int64) {
 // no newline ends is given like any other, unless it is empty.
 func (s *lineScanner) next() (scannedLine, error) {
 	l := scannedLine{offset: s.offset}
+	if n := s.skipNULs(); n > 0 {
+		_, err := s.r.Peek(1)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return l, err
+		}
+		l.long, l.ended = n >= s.r.Size(), err == nil
+		if !l.long {
+			l.text = make([]byte, n)
+		}
+		return l, nil
+	}
 	for {
 		b, err := s.r.ReadSlice('\n')
 		s.offset += int64(len(b))
@@ -55,5 +68,19 @@ func (s *lineScanner) next() (scannedLine, error) {
 			l.text = bytes.TrimSuffix(b, []byte("\n"))
 		}
 		return l, nil
+	}
+}
+
+// skipNULs tells how many were there.
+func (s *lineScanner) skipNULs() (n int) {
+	for {
+		if b, err := s.r.Peek(1); err != nil || b[0] != 0 {
+			return n
+		}
+		b, _ := s.r.Peek(s.r.Buffered())
+		some := len(b) - len(bytes.TrimLeft(b, "\x00"))
+		_, _ = s.r.Discard(some) // it is in the buffer
+		n += some
+		s.offset += int64(some)
 	}
 }
