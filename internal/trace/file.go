@@ -36,8 +36,8 @@ func (e *LineError) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e
 // Unwrap gives what is wrong with the line.
 func (e *LineError) Unwrap() error { return e.Err }
 
-// maxLine bounds a line of a trace. One that is longer is an error.
-const maxLine = 1 << 20
+// MaxLine bounds a line of a trace. One that is longer is an error.
+const MaxLine = 1 << 20
 
 // Writer writes a trace. It is for one goroutine.
 type Writer struct {
@@ -66,7 +66,7 @@ func (w *Writer) Flush() error { return w.w.Flush() }
 // as the file has them: whoever shows them to people cleans them.
 func Read(r io.Reader) (Header, iter.Seq2[Event, error], error) {
 	s := bufio.NewScanner(r)
-	s.Buffer(make([]byte, 0, 64<<10), maxLine)
+	s.Buffer(make([]byte, 0, 64<<10), MaxLine)
 	s.Split(wholeLines)
 	var h Header
 	if !s.Scan() {

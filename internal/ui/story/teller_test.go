@@ -1,12 +1,16 @@
 package story_test
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/papo-chat/papo/internal/trace"
+	"github.com/papo-chat/papo/internal/turn"
 	"github.com/papo-chat/papo/internal/ui/story"
+	"github.com/papo-chat/papo/internal/ui/uitest"
 	"github.com/papo-chat/papo/internal/ui/words"
 )
 
@@ -231,6 +235,146 @@ func TestEventsBeforeTheirView(t *testing.T) {
 	} {
 		if got := last(t, words.English, append(begin(), c.events...)...); got != c.want {
 			t.Errorf("got %s\nwant %s", got, c.want)
+		}
+	}
+}
+
+// tell gives all sentences of some events.
+func tell(lang string, events ...trace.Event) []story.Line {
+	teller := story.New(words.For(lang))
+	var out []story.Line
+	for _, e := range events {
+		out = append(out, teller.Tell(e)...)
+	}
+	return out
+}
+
+// What a class wants to see is told apart from heartbeats and single datagrams.
+func TestImportant(t *testing.T) {
+	message := func(kind trace.Kind, msg string) trace.Event {
+		return trace.Event{At: 3000 * ms, Member: "ana", Kind: kind, Peer: "bia", Message: trace.Message{Msg: msg}}
+	}
+	of := func(kind trace.Kind, state string) trace.Event {
+		return trace.Event{At: 3000 * ms, Member: "ana", Kind: kind, State: state}
+	}
+	coded := func(code string) trace.Event {
+		return trace.Event{At: 3000 * ms, Member: "ana", Kind: trace.KindTell, Code: code, Peer: "bia", Count: 1}
+	}
+	for want, events := range map[bool][]trace.Event{
+		true: {
+			of(trace.KindStart, ""), of(trace.KindStop, ""), of(trace.KindPause, ""), of(trace.KindResume, ""), of(trace.KindView, ""), of(trace.KindShow, ""),
+			of(trace.KindFault, ""), of(trace.KindWrong, ""), of(trace.KindFloor, "requested"), of(trace.KindFloor, "deferred"), of(trace.KindFloor, "grant"),
+			of(trace.KindFloor, "granted"), of(trace.KindFloor, "released"), of(trace.KindFloor, "cancelled"), of(trace.KindFloor, "held"),
+			of(trace.KindLine, "queued"), of(trace.KindLine, "cancelled"), of(trace.KindLine, "error"), message(trace.KindLose, "REQ"), message(trace.KindLose, "TURN"),
+			coded("suspected"), coded("left"), coded("left-out"), coded("merged"), coded("anew"), coded("disk-full"), coded(trace.CodeDropped),
+		},
+		false: {
+			message(trace.KindSend, "REQ"), message(trace.KindReceive, "REP"), message(trace.KindSend, "BEAT"), message(trace.KindReceive, "PING"), message(trace.KindLose, "BEAT"),
+			message(trace.KindLose, "PONG"), of(trace.KindAppend, ""), of(trace.KindFloor, "renewed"), of(trace.KindLine, "sent"), of(trace.KindLine, "said"),
+			coded("joined"), coded("joining"), coded("reconciled"), coded("open-room"),
+		},
+	} {
+		for _, e := range events {
+			for _, lang := range []string{words.English, words.Portuguese} {
+				lines := tell(lang, e)
+				if len(lines) != 1 || lines[0].Important != want || strings.Contains(lines[0].Text, "no value") || strings.HasPrefix(lines[0].Text, "story.") {
+					t.Errorf("%+v: %v, want %v", e, lines, want)
+				}
+			}
+		}
+	}
+	for _, e := range []trace.Event{of("newer", ""), of(trace.KindFloor, "newer"), of(trace.KindLine, "newer")} {
+		if lines := tell(words.English, e); lines != nil {
+			t.Errorf("%+v: %v", e, lines)
+		}
+	}
+}
+
+// The holds of those who stand still or are gone end when their leases do, in the order
+// of time, and once.
+func TestLeasesEndByThemselves(t *testing.T) {
+	stop := func(at time.Duration, who string) trace.Event {
+		return trace.Event{At: at, Member: who, Kind: trace.KindStop, Message: trace.Message{Why: "power"}}
+	}
+	left := trace.Event{At: 3000 * ms, Member: "rafael", Kind: trace.KindStop, Message: trace.Message{Why: "exit"}}
+	var got []string
+	for _, l := range tell(words.English, append(begin(), enter(2900*ms, "rafael", 3), left, enter(3200*ms, "brenda", 7), enter(3100*ms, "ana", 5), stop(3300*ms, "ana"),
+		trace.Event{At: 3300 * ms, Member: "brenda", Kind: trace.KindPause, Message: trace.Message{Why: "asleep"}},
+		view(5000*ms, "rafael", "01020304", "rafael"), view(6000*ms, "rafael", "01020304", "rafael"))...) {
+		if strings.HasPrefix(l.Text, "The lease") {
+			got = append(got, l.At.String()+" "+l.Member)
+		}
+	}
+	if want := "4.6s ana, 4.7s brenda"; strings.Join(got, ", ") != want {
+		t.Errorf("%v, want %s", got, want)
+	}
+}
+
+// Whatever a file has, a sentence is one line of bounded length that a terminal can take.
+func TestHostileTraces(t *testing.T) {
+	evil := []string{"", "\x1b[2J", "\x07\n\r", "\u202e", "\xff\xfe", "{{.Name}}", "other", "holding", "ana", strings.Repeat("é", 1<<16), strings.Repeat("\u0301", 1<<12)}
+	huge := make([]string, 1<<12)
+	for i := range huge {
+		huge[i] = "\x1b" + strings.Repeat("x", i)
+	}
+	kinds, err := uitest.Consts("../../trace/event.go", "Kind")
+	if err != nil {
+		t.Fatal(err)
+	}
+	states := []string{"requested", "deferred", "grant", "granted", "renewed", "held", "released", "cancelled", "queued", "error"}
+	rnd := rand.New(rand.NewPCG(1, 2))
+	pick := func() string { return evil[rnd.IntN(len(evil))] }
+	at := func() time.Duration {
+		return []time.Duration{0, 1, trace.MaxAt, time.Duration(rnd.Int64N(int64(trace.MaxAt)))}[rnd.IntN(4)]
+	}
+	for _, lang := range []string{words.English, words.Portuguese} {
+		teller := story.New(words.For(lang))
+		for range 600 {
+			e := trace.Event{
+				At: at(), Member: pick(), Kind: trace.Kind(kinds[rnd.IntN(len(kinds))]), Incarnation: pick(), Datagram: pick(), Peer: pick(),
+				State: states[rnd.IntN(len(states))], PeerTS: rnd.Uint64(), Until: int64(at()) - int64(at()), Kept: rnd.IntN(2) == 0, Code: pick(),
+				Count: int(rnd.Uint64()), Line: pick(), Text: pick(), Late: rnd.IntN(2) == 0, Members: []string{pick(), pick()}, Queue: []string{pick()},
+			}
+			e.Message = trace.Message{Msg: pick(), TS: rnd.Uint64(), View: pick(), Why: pick(), Turns: []string{pick()}, Grants: []trace.Grant{{To: pick()}, {To: e.Member}}}
+			if rnd.IntN(50) == 0 {
+				e.Members, e.Queue, e.Turns = huge, huge, huge
+			}
+			for _, l := range teller.Tell(e) {
+				if l.Text != turn.Clean(l.Text) || strings.Contains(l.Text, "\n") || utf8.RuneCountInString(l.Text) > 20000 || strings.Contains(l.Text, "no value") {
+					t.Fatalf("%q", l.Text)
+				}
+			}
+		}
+	}
+}
+
+// Every code that a member can be told has a sentence.
+func TestCodes(t *testing.T) {
+	codes, err := uitest.Consts("../../peer/event.go", "Code")
+	if err != nil {
+		t.Fatal(err)
+	}
+	states, err := uitest.Consts("../../peer/event.go", "PeerState")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, code := range append(codes, states...) {
+		for _, lang := range []string{words.English, words.Portuguese} {
+			lines := tell(lang, trace.Event{Member: "ana", Kind: trace.KindTell, Code: code, Peer: "bia", Members: []string{"caio"}, Count: 2, Text: "why"})
+			if len(lines) != 1 || strings.Contains(lines[0].Text, "no value") || strings.HasSuffix(lines[0].Text, ": "+code) {
+				t.Errorf("%s: %v", code, lines)
+			}
+		}
+	}
+	if got := tell(words.English, trace.Event{Member: "ana", Kind: trace.KindTell, Code: "of-a-newer-papo"})[0].Text; got != "ana is told: of-a-newer-papo" {
+		t.Error(got)
+	}
+}
+
+func TestTime(t *testing.T) {
+	for lang, want := range map[string]string{words.English: "2.345", words.Portuguese: "2,345"} {
+		if got := story.New(words.For(lang)).Time(2345*ms + 400*time.Microsecond); got != want {
+			t.Errorf("%s, want %s", got, want)
 		}
 	}
 }
