@@ -54,6 +54,17 @@ func startEvery(t testing.TB, name, dir string, key *seal.Key, transport Transpo
 // startWith starts a member with other settings than the usual ones.
 func startWith(t testing.TB, name, dir string, key *seal.Key, transport Transport, set func(*Config)) *person {
 	t.Helper()
+	c := configure(t, name, dir, key, transport)
+	set(&c)
+	p := &person{t: t, name: name, ran: make(chan error, 1), node: New(c)}
+	p.told.L = &p.mu
+	p.run(c.Store, transport)
+	return p
+}
+
+// configure makes what a member is made of.
+func configure(t testing.TB, name, dir string, key *seal.Key, transport Transport) Config {
+	t.Helper()
 	disk, found, err := store.Open(store.Options{
 		Dir: dir, Name: name, Group: turn.GroupID(key.GroupID()), Checkpoint: filepath.Join(dir, "checkpoint.db"), Recent: 20,
 	})
@@ -64,15 +75,15 @@ func startWith(t testing.TB, name, dir string, key *seal.Key, transport Transpor
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &person{t: t, name: name, ran: make(chan error, 1)}
-	p.told.L = &p.mu
-	c := Config{
+	return Config{
 		Name: name, Private: identity.Private(), Key: key, Address: "224.1.1.1:5007", Room: "papo",
 		Store: disk, Restored: found, Transport: transport, Clock: SystemClock(),
 		Rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), ReconcileEvery: 2 * time.Minute, CheckpointEvery: time.Minute,
 	}
-	set(&c)
-	p.node = New(c)
+}
+
+// run runs the member, and keeps what it tells.
+func (p *person) run(disk *store.Store, transport Transport) {
 	go func() {
 		err := p.node.Run(context.Background())
 		disk.Close()
@@ -91,7 +102,6 @@ func startWith(t testing.TB, name, dir string, key *seal.Key, transport Transpor
 		p.told.Broadcast()
 		p.mu.Unlock()
 	}()
-	return p
 }
 
 // until waits for the first event from index on that ok accepts, and returns

@@ -221,3 +221,46 @@ func TestTraceThatCannotBeWritten(t *testing.T) {
 	}
 	close(never.free)
 }
+
+// Of a batch, the loop hands over the datagrams first and all that followed from them
+// later. In the trace each stands where it happened, a view before the steps that follow
+// from its change, and no time goes back.
+func TestOrderOfATrace(t *testing.T) {
+	var file bytes.Buffer
+	c := configure(t, "ana", t.TempDir(), seal.OpenRoom("224.1.1.1:5007", t.Name()), overMemnet(t, memnet.Faults{})("ana"))
+	defer c.Store.Close()
+	c.Trace = &file
+	n := New(c) // and it does not run: this test is its loop
+	tr := n.tracer
+	at := func(ms int) time.Duration { return tr.start + time.Duration(ms)*time.Millisecond }
+	floor := func(ms int) peer.Event { return peer.Floor{At: peer.At(at(ms)), State: peer.FloorRequested} }
+	heard := func(ms int, from string, inc uint64, counter uint32) {
+		tr.received(at(ms), n.core.Self().Incarnation, peer.Packet{From: from, Incarnation: inc, Counter: counter})
+	}
+
+	tr.ready(at(0), n.core, nil) // start and view
+	heard(10, "10.0.0.2:5007", 2, 1)
+	heard(30, "10.0.0.3:5007", 3, 1)
+	heard(30, "10.0.0.3:5007", 3, 2)
+	tr.view = [16]byte{} // as if the view had changed with the next event
+	tr.ready(at(50), n.core, []peer.Event{floor(20), floor(30), floor(40)})
+	tr.rec.Know(2, "bia")
+	tr.sent(at(60), peer.Datagram{To: "10.0.0.2:5007"})
+	tr.sent(at(60), peer.Datagram{To: "10.0.0.9:5007"})
+	tr.ready(at(70), n.core, []peer.Event{floor(45), floor(70)})
+	tr.ready(at(80), n.core, []peer.Event{floor(55)})
+	tr.close()
+
+	var got []string
+	_, events := readTrace(t, file.Bytes())
+	for _, e := range events {
+		got = append(got, strings.TrimSpace(fmt.Sprint(e.At.Milliseconds(), " ", e.Kind, " ", e.Peer)))
+	}
+	want := []string{
+		"0 start", "0 view", "10 receive 0000000000000002", "20 view", "20 floor", "30 receive 0000000000000003", "30 receive 0000000000000003", "30 floor",
+		"40 floor", "45 floor", "60 send bia", "60 send 10.0.0.9:5007", "70 floor", "70 floor",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
