@@ -19,6 +19,9 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
+// drawings are what can be made of a trace.
+var drawings = map[string]func(io.Writer, trace.Header, iter.Seq2[trace.Event, error], Options) error{"picture": Draw, "log": Log}
+
 // drawFile draws a trace of testdata.
 func drawFile(t *testing.T, name string, o Options) string {
 	t.Helper()
@@ -121,7 +124,7 @@ func TestNastyText(t *testing.T) {
 		{At: 7 * ms, Member: "ana", Kind: trace.KindWrong, Code: nasty, Text: nasty},
 		{At: 8 * ms, Member: "ana", Kind: trace.KindFloor, State: "deferred", Peer: nasty, PeerTS: 3},
 	}
-	for _, draw := range []func(io.Writer, trace.Header, iter.Seq2[trace.Event, error], Options) error{Draw, Log} {
+	for _, draw := range drawings {
 		var out bytes.Buffer
 		if err := draw(&out, h, list(events), Options{All: true}); err != nil {
 			t.Fatal(err)
@@ -163,7 +166,7 @@ func TestBounds(t *testing.T) {
 			events = append(events, trace.Event{At: at + 100*time.Microsecond, Member: "bia", Kind: trace.KindReceive, Datagram: id, Peer: "ana", Message: trace.Message{Msg: "REQ", TS: 1}})
 		}
 	}
-	for name, draw := range map[string]func(io.Writer, trace.Header, iter.Seq2[trace.Event, error], Options) error{"picture": Draw, "log": Log} {
+	for name, draw := range drawings {
 		for _, from := range []time.Duration{0, 500 * time.Millisecond} {
 			var large *TooLargeError
 			if err := draw(io.Discard, h, list(events), Options{From: from}); !errors.As(err, &large) || large.Members {

@@ -1,6 +1,7 @@
 package diagram
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -180,7 +181,7 @@ func (p *picture) broken() map[*spot]bool {
 
 // height gives that of a moment.
 func (p *picture) height(at time.Duration) float64 {
-	i, found := slices.BinarySearchFunc(p.rows, at, func(r row, at time.Duration) int { return int(min(max(r.at-at, -1), 1)) })
+	i, found := slices.BinarySearchFunc(p.rows, at, func(r row, at time.Duration) int { return cmp.Compare(r.at, at) })
 	switch {
 	case found:
 		return p.rows[i].y
@@ -245,15 +246,7 @@ func (p *picture) numberViews() {
 			}
 		}
 	}
-	slices.SortStableFunc(all, func(a, b seen) int {
-		switch {
-		case a.y < b.y:
-			return -1
-		case a.y > b.y:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(all, func(a, b seen) int { return cmp.Compare(a.y, b.y) })
 	n := 0
 	for _, s := range all {
 		if v := p.views[s.index]; v.number == 0 {
