@@ -363,3 +363,29 @@ func TestOpenEnds(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+// At the edges of a part: what was sent before it comes in from above, what is lost of
+// that is not drawn, and what was under way at its end stays open.
+func TestEdgesOfPart(t *testing.T) {
+	m := trace.Message{Msg: "REQ", TS: 1}
+	s := time.Second
+	h := trace.Header{Source: trace.SourceLab, Members: []trace.Member{{Name: "ana"}, {Name: "bia"}, {Name: "caio"}}}
+	scene, err := newScene(h, list([]trace.Event{
+		{Member: "ana", Kind: trace.KindStart},
+		{At: 1 * s, Member: "ana", Kind: trace.KindSend, Datagram: "1-1", Message: m},
+		{At: 3 * s, Member: "bia", Kind: trace.KindReceive, Datagram: "1-1", Peer: "ana", Message: m},
+		{At: 3 * s, Member: "caio", Kind: trace.KindLose, Datagram: "1-1", Peer: "ana", Message: m},
+		{At: 4 * s, Member: "bia", Kind: trace.KindSend, Datagram: "2-1", Peer: "ana", Message: m},
+		{At: 6 * s, Member: "ana", Kind: trace.KindReceive, Datagram: "2-1", Peer: "bia", Message: m},
+	}), Options{From: 2 * s, To: 5 * s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := lay(scene)
+	if len(p.arrows) != 2 || p.arrows[0].fate != arrived || p.arrows[0].y1 >= top || p.arrows[1].fate != open {
+		t.Errorf("%+v", p.arrows)
+	}
+	if got := p.lives(p.columns[2]); len(got) != 1 || got[0].state != down {
+		t.Errorf("caio, who has not started, lives %v", got)
+	}
+}

@@ -45,6 +45,9 @@ func (b box) crosses(x1, y1, x2, y2 float64) bool {
 	return t0 < t1
 }
 
+// leftOf is the style of text that ends where its box does.
+const leftOf = " left"
+
 // label is text that has found its place.
 type label struct {
 	box
@@ -66,7 +69,7 @@ func (p *picture) layLabels() {
 			p.taken = append(p.taken, box{c.x - 16, s.y1, 8, s.y2 - s.y1}) // the strip
 			b := box{c.x - 37, s.y1 - 1, 20, lineHeight - 1}
 			p.taken = append(p.taken, b)
-			p.labels = append(p.labels, label{b, []string{p.viewName(s.state)}, "view", smallSize})
+			p.labels = append(p.labels, label{b, []string{p.viewName(s.state)}, "view" + leftOf, smallSize})
 		}
 	}
 	for _, c := range p.cuts {
@@ -111,17 +114,20 @@ func (p *picture) placeTexts(s *spot) {
 		{right, s.y - h/2}, {right, s.y - h - 2}, {right, s.y + 3}, {left, s.y - h/2}, {left, s.y - h - 2}, {left, s.y + 3},
 		{right, s.y - h - 8}, {right, s.y + 9},
 	})
+	if l := &p.labels[len(p.labels)-1]; l.x < x {
+		l.style += leftOf
+	}
 }
 
 // placeReason says beside the cross why a message is lost.
 func (p *picture) placeReason(a *arrow) {
 	text := clip(a.why, mostText)
 	w := measure(text, smallSize)
-	x, y := a.x2+7, a.y2-3
+	x, y, style := a.x2+7, a.y2-3, "why"
 	if a.x2 < a.x1 {
-		x = a.x2 - 7 - w
+		x, style = a.x2-7-w, style+leftOf
 	}
-	p.place(label{box{w: w, h: lineHeight - 1}, []string{text}, "why", smallSize}, a, false, [][2]float64{
+	p.place(label{box{w: w, h: lineHeight - 1}, []string{text}, style, smallSize}, a, false, [][2]float64{
 		{x, y}, {a.x2 - w/2, a.y2 + 6}, {a.x2 - w/2, a.y2 - 20},
 	})
 }

@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/papo-chat/papo/internal/trace"
 )
 
 // Lengths of the picture. It is 960 wide if it can: then text of size 13 can be read on
@@ -25,6 +27,7 @@ const (
 	bandHeight = 15.0 // of what is cut out
 	leastDrop  = 24.0 // of an arrow
 	brokenDrop = 18.0 // of an arrow that ends on the way
+	leastHold  = 18.0 // of a hold that takes no time
 	namesEvery = 520.0
 )
 
@@ -221,13 +224,15 @@ func (p *picture) spans(changes []change, before int) (out []span) {
 // lives gives when a member ran.
 func (p *picture) lives(c *column) []span {
 	before := up
-	if len(c.lives) > 0 {
-		switch c.lives[0].state {
-		case up:
+	switch {
+	case len(c.lives) == 0:
+		if p.starts && p.header.Source == trace.SourceLab { // not yet
 			before = down
-		case again:
-			before = still
 		}
+	case c.lives[0].state == up:
+		before = down
+	case c.lives[0].state == again:
+		before = still
 	}
 	return p.spans(c.lives, before)
 }
@@ -260,23 +265,22 @@ func (p *picture) numberViews() {
 func (p *picture) layArrows() {
 	for _, a := range p.arrows {
 		a.x1 = a.source.x
-		if a.from != nil {
+		switch {
+		case a.from != nil:
 			a.y1 = a.from.y
+		case a.known: // before the part begins
+			a.y1 = top - 12
+		default:
+			a.y1 = max(a.to.y-brokenDrop, top-12)
 		}
 		if a.target == nil { // all, and nothing more is known
 			a.x2, a.y2 = a.x1+44, a.y1+brokenDrop
 			continue
 		}
 		a.x2 = a.target.x
-		switch {
-		case a.fate == arrived:
+		if a.fate == arrived {
 			a.y2 = a.to.y
-			if a.from == nil {
-				a.y1 = max(a.y2-22, top-12)
-			}
 			continue
-		case a.from == nil:
-			a.y1 = top - 12
 		}
 		// It ends on the way: a lost one nearer to its receiver.
 		part := 0.35

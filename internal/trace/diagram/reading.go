@@ -38,7 +38,11 @@ func (s *scene) read(e *trace.Event) {
 		s.drawn++
 		p := s.spot(c, e.At)
 		p.glyph = max(p.glyph, g)
-		if text != "" && !slices.Contains(p.texts, text) {
+		enters := s.words.T("diagram.enters", words.D{"TS": e.TS, "Kept": false})
+		switch i := slices.Index(p.texts, enters); {
+		case e.Kind == trace.KindFloor && e.State == "released" && i >= 0: // in no time, as a simulation does it
+			p.texts[i] = s.words.T("diagram.passes", words.D{"TS": e.TS})
+		case text != "" && !slices.Contains(p.texts, text):
 			p.texts = append(p.texts, text)
 		}
 	}
@@ -67,6 +71,7 @@ func (s *scene) state(c *column, e *trace.Event) {
 	case trace.KindStart:
 		live(up)
 		leave()
+		s.starts = true
 	case trace.KindStop:
 		live(down)
 		leave()
@@ -149,12 +154,8 @@ func (s *scene) note(e *trace.Event) {
 	}
 	n.lines = wrap(title, noteWidth, 3)
 	n.head = len(n.lines)
-	if e.Text != "" {
-		n.lines = append(n.lines, wrap(e.Text, noteWidth, 3)...)
-	}
-	if len(e.Members) > 0 {
-		n.lines = append(n.lines, wrap(strings.Join(e.Members, ", "), noteWidth, 2)...)
-	}
+	n.lines = append(n.lines, wrap(strings.Join(e.Members, ", "), noteWidth, 2)...)
+	n.lines = append(n.lines, wrap(e.Text, noteWidth, 3)...)
 	s.notes = append(s.notes, n)
 }
 
@@ -184,7 +185,7 @@ func (s *scene) receive(e *trace.Event, f fate) {
 		a.why = e.Why
 		a.message.Why = ""
 	}
-	if a.source = a.column; a.source == nil || a.source == target || f == lost && !a.known {
+	if a.source = a.column; a.source == nil || a.source == target || f == lost && (!a.known || !s.options.covers(a.at)) {
 		return
 	}
 	if a.known && s.options.covers(a.at) {

@@ -23,6 +23,7 @@ type scene struct {
 	notes   []*note
 	views   []*view // in the order in which they are first seen
 	end     time.Duration
+	starts  bool // the trace says who starts when
 
 	byName map[string]*column // nil: not shown
 	byHash map[string]int     // of views

@@ -80,7 +80,10 @@ func (d *drawing) column(c *column) {
 		if h.from < d.options.From {
 			y1 = top
 		}
-		d.f(`<rect class="hold" x="%v" y="%v" width="11" height="%v"/>`, c.x-5.5, y1, max(y2-y1, 3))
+		if more := leastHold - (y2 - y1); more > 0 {
+			y1, y2 = y1-more/2, y2+more/2
+		}
+		d.f(`<rect class="hold" x="%v" y="%v" width="11" height="%v"/>`, c.x-5.5, y1, y2-y1)
 		for _, at := range h.renewed {
 			d.f(`<line class="renewed" x1="%v" y1="%v" x2="%v" y2="%v"/>`, c.x-9, d.height(at), c.x+9, d.height(at))
 		}

@@ -64,7 +64,7 @@ text{font-family:Helvetica,Arial,"Liberation Sans","DejaVu Sans",sans-serif;font
 .arrow{fill:none;stroke-width:1.3}.req{stroke:#12508f}.rep{stroke:#0f6b33}.turn{stroke:#111;stroke-width:2.2}.other{stroke:#555}.faint{stroke:#aaa;stroke-width:.8}
 .lost{stroke-dasharray:5 3.5}.cross{stroke-width:2.2;fill:none;stroke-dasharray:none}
 .label{font-size:12px;text-anchor:middle;stroke:none!important}.label.req{fill:#12508f}.label.rep{fill:#0f6b33}.label.other{fill:#444}.label.faint{fill:#777}.label.turn{font-weight:bold}
-.back{fill:#fff;fill-opacity:.88}.why{font-size:11px;font-style:italic;fill:#333}.view{font-size:11px;font-weight:bold;text-anchor:end}
+.back{fill:#fff;fill-opacity:.88}.why{font-size:11px;font-style:italic;fill:#333}.view{font-size:11px;font-weight:bold}.left{text-anchor:end}
 .glyph{fill:#fff;stroke:#111;stroke-width:1.5}.full{fill:#111;stroke:#111}.crash{stroke:#a40000;stroke-width:3.4;fill:none}
 .fault{stroke:#777;stroke-width:1;stroke-dasharray:2 3;fill:none}.wrong{fill:#a40000;font-weight:bold}.note{font-size:12px}.notehead{font-weight:bold}
 `
@@ -240,12 +240,10 @@ func (d *drawing) label(l label) {
 	switch {
 	case strings.HasPrefix(l.style, "label"):
 		x += l.w / 2
-		d.f(`<rect class="back" x="%v" y="%v" width="%v" height="%v" rx="2"/>`, l.x, l.y, l.w, l.h)
-	case l.style == "view":
+	case strings.HasSuffix(l.style, leftOf):
 		x += l.w
-	default:
-		d.f(`<rect class="back" x="%v" y="%v" width="%v" height="%v" rx="2"/>`, l.x-1, l.y, l.w+2, l.h)
 	}
+	d.f(`<rect class="back" x="%v" y="%v" width="%v" height="%v" rx="2"/>`, l.x, l.y, l.w, l.h)
 	for i, t := range l.lines {
 		d.f(`<text class="%s" x="%v" y="%v">%s</text>`, l.style, x, l.y+float64(i)*lineHeight+l.size*0.86, t)
 	}
