@@ -28,7 +28,6 @@ import (
 	"go/parser"
 	"go/token"
 	"log"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -489,11 +488,11 @@ func gremlinsDec[T gremlinsNumber](id int, x *T) {
 }
 `
 
-// start runs a test binary and tells how many seconds the processor worked for it.
+// start runs a test binary and tells how long the processor worked for it.
 // A mutant that loops must not run for ever, one that asks for memory without end
 // not take the machine with it. What counts is the processor's time: how busy the
 // machine is makes no difference.
-func start(binary string, awake, most int, args ...string) (output []byte, seconds int, err error) {
+func start(binary string, awake, most int, args ...string) (output []byte, took time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
 	defer cancel()
 	args = append([]string{"-c", `ulimit -v 6000000 -t "$1"; shift; exec "$@"`, "sh", strconv.Itoa(most), binary, "-test.timeout=1h"}, args...)
@@ -501,51 +500,46 @@ func start(binary string, awake, most int, args ...string) (output []byte, secon
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GREMLINS_AWAKE="+strconv.Itoa(awake))
 	output, err = cmd.CombinedOutput()
-	return output, int((cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()) / time.Second), err
+	return output, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), err
 }
 
-var passed = regexp.MustCompile(`(?m)^(?: *)--- PASS: (\w+)[^ ]* \(([0-9.]+)s\)`)
+var test = regexp.MustCompile(`(?m)^(Test|Fuzz|Example)\w*$`)
 
-// plan runs the tests with no mutant awake, and orders them.
+// plan runs each test with no mutant awake, and orders them: the transcripts, which
+// kill most, then the quickest, then all.
 func plan(binary string) []stage {
-	run := func(args ...string) (output []byte, seconds int) {
-		output, seconds, err := start(binary, 0, 3600, args...)
+	run := func(args ...string) (output []byte, took time.Duration) {
+		output, took, err := start(binary, 0, 3600, args...)
 		if err != nil {
 			log.Fatalf("the tests fail without a mutant: %v\n%s", err, output)
 		}
-		return output, seconds
+		return output, took
 	}
-	output, _ := run("-test.short", "-test.v")
-	classes := []time.Duration{50 * time.Millisecond, 300 * time.Millisecond, 2 * time.Second}
-	if *quick {
-		classes = classes[:2]
-	}
-	names := make([][]string, len(classes))
-	took := map[string]time.Duration{} // that of parallel parts is not in that of the whole
-	for _, p := range passed.FindAllStringSubmatch(string(output), -1) {
-		d, err := time.ParseDuration(p[2] + "s")
-		if err != nil {
-			log.Fatal(err)
-		}
-		took[p[1]] += d
-	}
-	for _, name := range slices.Sorted(maps.Keys(took)) {
-		if c := slices.IndexFunc(classes, func(most time.Duration) bool { return took[name] < most }); c >= 0 {
-			names[c] = append(names[c], name)
+	const transcripts = "TestTranscripts"
+	classes := []time.Duration{100 * time.Millisecond, 400 * time.Millisecond}
+	names, sums := make([][]string, 3), make([]time.Duration, 3)
+	list, _ := run("-test.list=.")
+	for _, name := range test.FindAllString(string(list), -1) {
+		_, took := run("-test.short", "-test.run=^"+name+"$")
+		class := slices.IndexFunc(classes, func(most time.Duration) bool { return took < most })
+		switch {
+		case name == transcripts:
+			class = -1
+			names[0], sums[0] = []string{name}, took
+		case class >= 0:
+			names[class+1], sums[class+1] = append(names[class+1], name), sums[class+1]+took
 		}
 	}
+	limit := func(took time.Duration) int { return int(10*took/time.Second) + 3 }
 	var stages []stage
-	add := func(args ...string) {
-		_, seconds := run(args...)
-		stages = append(stages, stage{args, 10*seconds + 5})
-	}
-	for _, n := range names {
+	for i, n := range names {
 		if len(n) > 0 {
-			add("-test.short", "-test.run=^("+strings.Join(n, "|")+")$")
+			stages = append(stages, stage{[]string{"-test.short", "-test.run=^(" + strings.Join(n, "|") + ")$"}, limit(sums[i])})
 		}
 	}
 	if !*quick {
-		add()
+		_, took := run()
+		stages = append(stages, stage{nil, limit(took)})
 	}
 	return stages
 }
