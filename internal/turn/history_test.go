@@ -485,7 +485,7 @@ func TestNobodyCanEndTheRecord(t *testing.T) {
 
 // History reads well as a log of what came, too.
 func TestStateString(t *testing.T) {
-	for s, want := range map[State]string{Absent: "absent", Pending: "pending", Valid: "valid", Invalid: "invalid", Newer: "newer", 99: "unknown"} {
+	for s, want := range map[State]string{Absent: "absent", Pending: "pending", Valid: "valid", Invalid: "invalid", Newer: "newer", Newer + 1: "unknown", 99: "unknown"} {
 		if s.String() != want {
 			t.Errorf("%d: %s", s, s)
 		}

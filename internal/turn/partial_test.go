@@ -473,3 +473,37 @@ func TestBodiesWithoutArchive(t *testing.T) {
 		}
 	}
 }
+
+// What a turn is reckoned with in memory, and how much that may be.
+func TestBodiesAreReckoned(t *testing.T) {
+	s := unsigned(t, 1)
+	if n := sizeOf(s); n != 512+2*len(s.Bytes()) {
+		t.Errorf("a turn of %d bytes is reckoned with %d", len(s.Bytes()), n)
+	}
+	if most := empty(newShelf().get).bodies.most; most != 8<<20 {
+		t.Errorf("with an archive %d bytes are kept in memory", most)
+	}
+}
+
+// A summary of nothing makes no partial history. One of turns out of reach only has
+// no last one within reach.
+func TestRestoreOfLittle(t *testing.T) {
+	if h := Restore(newShelf().get, Summary{}, nil); h.Partial() || h.Len() != 0 {
+		t.Errorf("of nothing: partial %v, %d turns", h.Partial(), h.Len())
+	}
+	near, far := unsigned(t, 7), unsigned(t, MaxJump+1)
+	for _, c := range []struct {
+		name    string
+		summary Summary
+		top     uint64
+	}{
+		{"one turn", Summary{Count: 1, Top: near.Item(), Heads: []Item{near.Item()}}, 7},
+		{"behind a head", Summary{Count: 2, Top: near.Item()}, 7},
+		{"one out of reach", Summary{Count: 1, Heads: []Item{far.Item()}, Above: []Item{far.Item()}}, 0},
+	} {
+		h := Restore(newShelf().get, c.summary, nil)
+		if !h.Partial() || h.Len() != 1 || h.Count() != c.summary.Count || h.MaxStamp() != c.top {
+			t.Errorf("%s: %d of %d turns, up to %d", c.name, h.Len(), h.Count(), h.MaxStamp())
+		}
+	}
+}

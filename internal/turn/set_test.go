@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -62,7 +63,7 @@ func TestNewSet(t *testing.T) {
 
 func TestNewSetRefusesStamps(t *testing.T) {
 	for _, stamp := range []uint64{0, MaxStamp + 1, 1<<64 - 1} {
-		if _, err := NewSet([]Item{{Stamp: 1}, {Stamp: stamp}}); !errors.Is(err, ErrStamp) {
+		if _, err := NewSet([]Item{{Stamp: 1}, {Stamp: stamp}}); !errors.Is(err, ErrStamp) || !strings.Contains(err.Error(), "item 2 of 2 ") {
 			t.Errorf("stamp %d: %v", stamp, err)
 		}
 	}
