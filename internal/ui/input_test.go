@@ -2,10 +2,8 @@ package ui_test
 
 import (
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/papo-chat/papo/internal/peer"
 	"github.com/papo-chat/papo/internal/turn"
@@ -129,44 +127,4 @@ func TestCommandsAreParsed(t *testing.T) {
 			t.Errorf("/%s: %+v, want the command", name, in)
 		}
 	}
-}
-
-func FuzzParse(f *testing.F) {
-	for _, s := range []string{"", "oi", "/quit", "//x", "/say ", "/say x", "/hold 9", "sair", "a\xff", "/\xff", "\x1b", "é日👨‍👩‍👧"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		in := ui.Parse(s)
-		if in.Replaced == utf8.ValidString(s) {
-			t.Errorf("Replaced is %v", in.Replaced)
-		}
-		switch in.Kind {
-		case ui.Nothing:
-			if s != "" {
-				t.Errorf("%q is nothing", s)
-			}
-		case ui.Line:
-			if in.Text == "" || len(in.Text) > turn.MaxLine || turn.Clean(in.Text) != in.Text || in.Code != "" {
-				t.Errorf("line %+v", in)
-			}
-			if strings.HasPrefix(s, "/") && !strings.HasPrefix(s, "//") && !strings.HasPrefix(s, "/say ") {
-				t.Errorf("said a command: %q", s)
-			}
-			if again := ui.Parse("/say " + in.Text); again.Kind != ui.Line || again.Text != in.Text {
-				t.Errorf("/say does not say %q: %+v", in.Text, again)
-			}
-		case ui.Do:
-			if !slices.Contains(ui.Commands(), in.Command.Name) || in.Code != "" {
-				t.Errorf("command %+v", in)
-			}
-		case ui.BadCommand:
-			if in.Code == "" || !strings.HasPrefix(s, "/") || !utf8.ValidString(in.Command.Name) {
-				t.Errorf("bad command %+v", in)
-			}
-		case ui.BadLine:
-			if in.Code == "" || in.Text != "" {
-				t.Errorf("bad line %+v", in)
-			}
-		}
-	})
 }

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/charmbracelet/x/ansi"
 )
@@ -69,41 +68,6 @@ func boundaries(text string) []int {
 		at = append(at, n)
 	}
 	return at
-}
-
-// FuzzEditor does any keys on any text: the cursor stays at a boundary of
-// clusters, and the text valid UTF-8; what is drawn for it has no width that
-// terminals could differ over.
-func FuzzEditor(f *testing.F) {
-	f.Add("olá 👨‍👩‍👧🇧🇷 e\u0301", []byte{0, 9, 5, 1, 9, 6, 2, 8, 3, 9, 4, 7})
-	f.Add("🇧🇷🇧", []byte{0, 0, 5, 9})
-	f.Add("\u0301\u200d\t", []byte{9, 2, 6})
-	names := []string{"left", "right", "home", "end", "backspace", "delete", "cutBefore", "cutAfter", "cutWord"}
-	f.Fuzz(func(t *testing.T, text string, keys []byte) {
-		text = strings.ToValidUTF8(text, "?")
-		if len(text) > 200 || len(keys) > 50 {
-			return
-		}
-		e := editor{}
-		e.insert(text)
-		for _, k := range keys {
-			before := e
-			if int(k) < len(names) {
-				edit(&e, names[k])
-			} else {
-				_, n := utf8.DecodeRuneInString(text)
-				e.insert(text[:n])
-			}
-			if !utf8.ValidString(e.text) || !slices.Contains(boundaries(e.text), e.pos) {
-				t.Fatalf("key %d on %q at %d: %q at %d", k, before.text, before.pos, e.text, e.pos)
-			}
-		}
-		for _, c := range cells(e.text, false) {
-			if w := ansi.StringWidth(c.text); c.width < 1 || c.width != w || w != ansi.StringWidthWc(c.text) {
-				t.Fatalf("cell %q: width %d, by clusters %d, by code points %d", c.text, c.width, w, ansi.StringWidthWc(c.text))
-			}
-		}
-	})
 }
 
 func TestPast(t *testing.T) {
@@ -195,35 +159,4 @@ func TestWrap(t *testing.T) {
 			t.Errorf("%q in %d:\n got %q\nwant %q", c.line, c.width, got, c.want)
 		}
 	}
-}
-
-// FuzzWrap: no row is wider than it may be, nothing but spaces is lost, and a
-// turn's further rows stand in.
-func FuzzWrap(f *testing.F) {
-	f.Add("[10:00:00] ana: um dois três", 24)
-	f.Add("* 日本語 👨‍👩‍👧👨‍👩‍👧👨‍👩‍👧 \t x", 12)
-	f.Add("                    x", 8)
-	f.Fuzz(func(t *testing.T, line string, width int) {
-		line = strings.ToValidUTF8(line, "?")
-		if width < 8 || width > 200 || strings.ContainsAny(line, "\n\r\x1b") || ansi.Strip(line) != line {
-			return
-		}
-		rows := wrap(line, width)
-		bare := func(s string) string { return strings.NewReplacer(" ", "", "\t", "").Replace(s) }
-		if got := bare(strings.Join(rows, "")); got != bare(line) {
-			t.Fatalf("lost text: %q", rows)
-		}
-		for i, row := range rows {
-			wide := 0
-			for _, c := range cells(row, true) {
-				wide = max(wide, widest(c.text))
-			}
-			if widest(row) > max(width, len(turnIndent)+wide) {
-				t.Fatalf("row %d of %q is %d wide, not %d", i, rows, widest(row), width)
-			}
-			if i > 0 && !strings.HasPrefix(row, " ") {
-				t.Fatalf("row %d of %q does not stand in", i, rows)
-			}
-		}
-	})
 }

@@ -1,7 +1,6 @@
 package plain
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -204,36 +203,6 @@ func TestLineReaderKeepsReturns(t *testing.T) {
 	if line != begin || !long || err != nil {
 		t.Errorf("%d bytes, long %v, %v", len(line), long, err)
 	}
-}
-
-// FuzzLineReader compares with cutting the whole input at newlines.
-func FuzzLineReader(f *testing.F) {
-	for _, s := range []string{"", "a\nb", "a\r\n\n", "x\r", "\n\n"} {
-		f.Add([]byte(s), byte(1))
-	}
-	f.Fuzz(func(t *testing.T, b []byte, factor byte) {
-		b = bytes.Repeat(b, 1+int(factor)*8)
-		want := strings.Split(string(b), "\n")
-		if want[len(want)-1] == "" {
-			want = want[:len(want)-1]
-		}
-		r := newLineReader(bytes.NewReader(b))
-		for _, w := range want {
-			line, long, err := r.next()
-			if err != nil {
-				t.Fatalf("%v, want %.40q", err, w)
-			}
-			if long != (len(w) >= maxRead) {
-				t.Fatalf("a line of %d bytes: long is %v", len(w), long)
-			}
-			if !long && line != strings.TrimSuffix(w, "\r") || long && line != w[:maxRead] {
-				t.Fatalf("got %.40q, want %.40q", line, w)
-			}
-		}
-		if line, _, err := r.next(); err != io.EOF {
-			t.Fatalf("after the end: %q, %v", line, err)
-		}
-	})
 }
 
 // BenchmarkEncoder writes a turn as JSON.

@@ -106,5 +106,6 @@ func ago(s string) (time.Duration, bool) {
 		}
 	}
 	days, err := strconv.Atoi("0" + m[1])
-	return d + time.Duration(days)*24*time.Hour, err == nil
+	all := d + time.Duration(days)*24*time.Hour
+	return all, err == nil && all >= d // else it is longer than a Duration can be, 292 years
 }
