@@ -1,10 +1,8 @@
 package floor
 
 import (
-	"encoding/binary"
 	"flag"
 	"math/rand/v2"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -53,7 +51,7 @@ func randomSchedules(t *testing.T, tune func(*faults, *rand.Rand)) {
 
 // checkSchedule runs a schedule in which nothing may be violated. If something is,
 // it runs it again to tell how that came about.
-func checkSchedule(t *testing.T, schedule func() *schedule) *schedule {
+func checkSchedule(t testing.TB, schedule func() *schedule) *schedule {
 	t.Helper()
 	s := schedule()
 	if bad := s.run(); bad != "" {
@@ -63,49 +61,6 @@ func checkSchedule(t *testing.T, schedule func() *schedule) *schedule {
 		t.Fatalf("seed %d, faults %+v: %s\n%s", s.seed, s.faults, bad, strings.Join(s.trace[max(0, len(s.trace)-200):], "\n"))
 	}
 	return s
-}
-
-// FuzzSchedule lets the fuzzer choose the seed of a schedule (the first eight
-// bytes) and each of its faults (a byte for each). Whatever it chooses, no two
-// members may hold the floor at once, and none may wait for ever.
-func FuzzSchedule(f *testing.F) {
-	f.Fuzz(func(t *testing.T, choice []byte) {
-		checkSchedule(t, func() *schedule { return chosenSchedule(choice) })
-	})
-}
-
-// chosenSchedule takes missing bytes as 0 and ignores what is too much.
-func chosenSchedule(choice []byte) *schedule {
-	var b [24]byte
-	copy(b[:], choice)
-	next := b[8:]
-	take := func(n int) int { // 0 to n-1
-		c := int(next[0]) % n
-		next = next[1:]
-		return c
-	}
-	perCent := func(n int) float64 { return float64(take(n)) / 100 }
-	yes := func() bool { return take(2) == 1 }
-	return newSchedule(binary.LittleEndian.Uint64(b[:8]), broken.Rules{}, func(f *faults, _ *rand.Rand) {
-		*f = faults{size: 2 + take(5)}
-		f.net = memnet.Faults{Loss: perCent(45), Duplicate: perCent(50), Reorder: perCent(30), MinDelay: leastDelay}
-		f.misdirect = 10 * take(30)
-		f.net.MaxDelay = time.Duration(1+take(60)) * time.Millisecond
-		f.views, f.crash, f.pause, f.cancel, f.oneWay, f.longHolds, f.atOnce = yes(), yes(), yes(), yes(), yes(), yes(), yes()
-		f.drift = take(DriftPercent + 1)
-		flags := take(16)
-		f.gap, f.bye, f.rude, f.heads = flags&1 != 0, flags&2 != 0, flags&4 != 0, flags&8 != 0
-		f.net.HoldBack = longAgo >> take(10)
-	})
-}
-
-// TestFuzzCorpus asserts that there is a corpus: without one, FuzzSchedule tests
-// nothing unless it is run with -fuzz.
-func TestFuzzCorpus(t *testing.T) {
-	files, err := os.ReadDir("testdata/fuzz/FuzzSchedule")
-	if err != nil || len(files) < 8 {
-		t.Fatalf("%d seeds in the corpus (%v)", len(files), err)
-	}
 }
 
 // leaveSlowly takes time to write down what is said, and learns only later when
