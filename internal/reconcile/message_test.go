@@ -105,6 +105,7 @@ func TestMalformed(t *testing.T) {
 		{"number too long", "6180050000", "more digits"},
 		{"stamps over 64 bits", "6181ffffffffffffffff7f000005" + "0000", "over 2^64-1"},
 		{"stamp beyond infinity", "610000000201" + "00", "over 2^64-1"},
+		{"infinity with an id", "610001aa00", "has an id"},
 		{"bound goes back by id", "610501bb000101aa00", "ends before"},
 		{"second range malformed", "61050000" + "050003", "range 1, before byte 7"},
 		{"second range malformed, after a list", "6105000200" + "050003", "range 1, before byte 8"},

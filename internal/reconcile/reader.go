@@ -86,6 +86,9 @@ func (r *reader) bound() (bound, error) {
 	if err != nil {
 		return bound{}, err
 	}
+	if n > 0 && b.item.Stamp == infinity {
+		return bound{}, r.fail("a bound that ends everything has an id") // an answer could not end behind it
+	}
 	b.prefix = copy(b.item.ID[:], p)
 	if b.item.Compare(r.prev.item) < 0 {
 		return bound{}, r.fail("it ends before it begins")
