@@ -66,6 +66,9 @@ const (
 	// poolMost bounds what is mutated: at the bound, what reaches something new is
 	// only told and kept.
 	poolMost = 1 << 14
+	// batch is how many mutants are tried before one looks what they have reached, as
+	// that takes longer than most checks: with -fuzzkeep, one.
+	batch = 16
 	// longest bounds one execution: what takes longer is taken for endless.
 	longest = time.Minute
 )
@@ -80,7 +83,7 @@ type loop struct {
 	mutator
 
 	count   atomic.Int64 // executions that were begun
-	found   int          // of them, those that reached something new, the seeds aside
+	found   int          // batches that reached something new, the seeds aside
 	covered float64
 	now     []byte // the input that is being checked; nil: none. It is written before count
 }
@@ -92,33 +95,45 @@ func (l *loop) run(n int) {
 	defer close(done)
 	go l.watch(done)
 	for i, s := range l.pool {
-		if l.try(s) && i >= l.own {
+		l.try(s)
+		if l.reached() && i >= l.own {
 			l.keep(s)
 		}
 	}
-	for l.count.Load() < int64(n) && !l.f.Failed() {
+	var tried [batch][]byte
+	for k := 0; l.count.Load() < int64(n) && !l.f.Failed(); {
 		b := l.mutator.next()
-		if l.try(b) {
+		l.try(b)
+		tried[k] = append(tried[k][:0], b...)
+		if k++; k < batch && !*keep {
+			continue
+		}
+		if l.reached() {
 			l.found++
-			b = bytes.Clone(b)
-			l.keep(b)
-			if len(l.pool) < poolMost {
-				l.pool = append(l.pool, b)
+			for _, b := range tried[:k] {
+				l.keep(b)
+				if len(l.pool) < poolMost {
+					l.pool = append(l.pool, bytes.Clone(b))
+				}
 			}
 		}
+		k = 0
 	}
 }
 
-// try checks one input. It tells whether that reached a statement that no other did,
-// as far as go test -cover counts that.
-func (l *loop) try(b []byte) bool {
+// try checks one input.
+func (l *loop) try(b []byte) {
 	l.now = b
 	l.count.Add(1)
 	l.check(l.t, b)
-	if l.f.Failed() {
-		return false // and l.now stays, for tell
+	if !l.f.Failed() {
+		l.now = nil // else it stays, for tell
 	}
-	l.now = nil
+}
+
+// reached tells whether a statement was reached since the last time that never was
+// before, as far as go test -cover counts that.
+func (l *loop) reached() bool {
 	if testing.CoverMode() == "" {
 		return false
 	}
