@@ -1,8 +1,10 @@
 package e2e
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/anishathalye/porcupine"
@@ -118,6 +120,18 @@ func lockHistories(all []hold, book viewBook, stamps map[string]uint64) (map[str
 		do(view, h.to, h.latest, lockInput{action: leaves, what: h.who + " leaves"})
 	}
 	return histories, nil
+}
+
+// describe writes a history for people, in the order in which its operations begin.
+func describe(history []porcupine.Operation) string {
+	sorted := slices.Clone(history)
+	slices.SortStableFunc(sorted, func(a, b porcupine.Operation) int { return cmp.Compare(a.Call, b.Call) })
+	var b strings.Builder
+	for _, o := range sorted {
+		in := o.Input.(lockInput)
+		fmt.Fprintf(&b, "%d to %d  hold %d: %s\n", o.Call, o.Return, in.hold, in.what)
+	}
+	return b.String()
 }
 
 // lockPatience bounds the search in one history. It is no measure: a search that takes

@@ -1,11 +1,11 @@
 package e2e
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 
 	"github.com/anishathalye/porcupine"
+
 	"github.com/papo-chat/papo/internal/turn"
 )
 
@@ -32,13 +32,13 @@ func (m *mixedRun) judge() {
 	record := m.checkRecords(names...)
 	m.checkParents(names[0])
 	m.checkShown(record, m.members...)
-	m.checkDelivered()
+	m.checkSaid(record)
 	holds := m.checkMutex(record)
 	m.checkEnough(record, holds)
 }
 
-// checkMutex checks the holds with porcupine. What is wrong is written to a page
-// that shows it.
+// checkMutex checks the holds with porcupine. The history of a lock that is wrong is kept,
+// as a page that shows it and as text.
 func (m *mixedRun) checkMutex(record []event) []hold {
 	m.t.Helper()
 	stamps := map[string]uint64{}
@@ -61,9 +61,7 @@ func (m *mixedRun) checkMutex(record []event) []hold {
 	if err := porcupine.VisualizePath(fencedMutex, bad.info, page); err != nil {
 		m.t.Error(err)
 	}
-	if text, err := json.MarshalIndent(histories[bad.lock], "", " "); err != nil {
-		m.t.Error(err)
-	} else if err := os.WriteFile(filepath.Join(m.dir, "history.json"), text, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(m.dir, "history.txt"), []byte(describe(histories[bad.lock])), 0o600); err != nil {
 		m.t.Error(err)
 	}
 	return all
@@ -186,20 +184,30 @@ func (m *mixedRun) checkParents(name string) {
 	}
 }
 
-// checkDelivered checks that each process told of its own turns only, that more and more
-// members hold them, and of no more members than there are.
-func (m *mixedRun) checkDelivered() {
+// checkSaid checks that the turns of which each process told that its lines are said in
+// them, and that more members hold them, are its own and in the record; and that there are as
+// many members as it told.
+func (m *mixedRun) checkSaid(record []event) {
 	m.t.Helper()
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	turns := byID(record)
 	for _, p := range m.procs {
-		own := map[string]bool{}
 		for _, e := range p.events {
+			var id string
 			switch {
 			case e.is("line", "sent"), e.is("line", "said"):
-				own[e.Turn] = true
-			case e.Type == "delivered" && (!own[e.ID] || e.To < 1 || e.To > e.Of || e.Of > m.schedule.members):
-				m.t.Errorf("%s told that more members hold a turn: %s", p.name, e.raw)
+				id = e.Turn
+			case e.Type == "delivered":
+				id = e.ID
+				if e.To < 1 || e.To > e.Of || e.Of > m.schedule.members {
+					m.t.Errorf("%s told that more members hold a turn than there are: %s", p.name, e.raw)
+				}
+			default:
+				continue
+			}
+			if t, ok := turns[id]; !ok || t.Name != p.name {
+				m.t.Errorf("%s told of a turn that is not its own, or not in the record: %s", p.name, e.raw)
 			}
 		}
 	}
