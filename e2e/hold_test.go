@@ -16,7 +16,7 @@ type hold struct {
 	view     string   // hash of the view at entry
 	clock    uint64   // Lamport clock at entry
 	turns    []saying // that were said in it
-	lapsed   bool     // its leases ended before it left, or it never left
+	lapsed   bool     // its leases ended before it left
 }
 
 // saying is one turn of a hold.
@@ -67,7 +67,7 @@ func holds(who string, events []event, killed bool) ([]hold, error) {
 		}
 	}
 	if open != nil {
-		open.to, open.latest, open.lapsed = until, until, true
+		open.to, open.latest, open.lapsed = until, until, !killed
 		if killed && !kept {
 			open.to = min(until, events[len(events)-1].BootNS)
 		}
