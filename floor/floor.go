@@ -266,6 +266,9 @@ func (f *Floor) Missing(now time.Duration) []Member {
 	var ms []Member
 	for _, m := range f.view.members {
 		if m != f.self && !f.permits(m, now) {
+			if ms == nil {
+				ms = make([]Member, 0, f.view.Len()-1)
+			}
 			ms = append(ms, m)
 		}
 	}

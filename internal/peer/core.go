@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"encoding/binary"
 	"slices"
@@ -87,6 +88,9 @@ type Core struct {
 	told       []floor.Member        // the view as it was told last
 	heardOther bool
 	verbose    bool
+
+	settled settledPrint
+	encoded []byte // room for the next message that is sent, at most wire.MaxMessage
 
 	out  Ready
 	wake time.Duration // the earliest of the floor's and the members' wishes
@@ -443,19 +447,23 @@ func (c *Core) Wake() time.Duration {
 
 // event tells something. Exit is the last that is told.
 func (c *Core) event(e Event) {
-	if !c.ending.told {
-		c.out.Events = append(c.out.Events, e)
+	if c.ending.told {
+		return
 	}
+	if c.out.Events == nil {
+		c.out.Events = make([]Event, 0, 4)
+	}
+	c.out.Events = append(c.out.Events, e)
 }
 
 // say sends a message: to everybody (0) or to one incarnation.
 func (c *Core) say(now Now, to uint64, m wire.Message) {
-	b, err := wire.Append(nil, m)
+	b, err := wire.Append(c.encoded[:0], m)
 	if err != nil {
 		panic("peer: a message of our own does not encode: " + err.Error())
 	}
-	if len(b) <= wire.MaxPayload {
-		c.transmit(now, to, b)
+	if c.encoded = b; len(b) <= wire.MaxPayload {
+		c.transmit(now, to, bytes.Clone(b))
 		return
 	}
 	for _, f := range c.split(b) {

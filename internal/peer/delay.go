@@ -149,6 +149,9 @@ func (w withDelayed) Sum(int, int) [32]byte {
 // herePrint is the fingerprint of all turns with a stamp of at most s that are here,
 // in the record or held.
 func (c *Core) herePrint(s uint64) [16]byte {
+	if len(c.delay.held) == 0 {
+		return c.settledPrint(s)
+	}
 	w := withDelayed{History: c.history, stored: c.history.Index(turn.Item{Stamp: s + 1})}
 	n := w.stored
 	for _, h := range c.delay.held {

@@ -84,12 +84,25 @@ func (c *Core) newestHeads(limit int) []turn.ID {
 	return heads
 }
 
-// settledPrint is the fingerprint of all turns with a stamp of at most s.
+// settledPrint is the fingerprint of all turns with a stamp of at most s. While nobody
+// speaks, all heartbeats tell of the same turns.
 func (c *Core) settledPrint(s uint64) [16]byte {
 	if c.cfg.Without.Has(broken.SettledSame) {
 		s--
 	}
-	return reconcile.Fingerprint(c.history, 0, c.history.Index(turn.Item{Stamp: s + 1}))
+	p := &c.settled
+	if n := c.history.Len(); p.stamp != s || p.turns != n || n == 0 {
+		*p = settledPrint{s, n, reconcile.Fingerprint(c.history, 0, c.history.Index(turn.Item{Stamp: s + 1}))}
+	}
+	return p.print
+}
+
+// settledPrint is the latest answer of Core.settledPrint, and what it holds for: the
+// record only grows.
+type settledPrint struct {
+	stamp uint64
+	turns int
+	print [16]byte
 }
 
 // tellPeer tells a change of what is thought of another member. One that has

@@ -224,7 +224,8 @@ func (c *Core) wantAt(w want) {
 	switch {
 	case c.history.Has(w.id), r.coming[w.id], r.maybe[w.id], c.delay.has(w.id), r.wants[w.id] != nil:
 	case len(r.wants) < r.limit:
-		r.wants[w.id] = &w
+		first := w // w itself would be on the heap in all cases
+		r.wants[w.id] = &first
 		r.order = append(r.order, w.id)
 	case len(*w.queue) < maxBacklog:
 		*w.queue = append(*w.queue, w)

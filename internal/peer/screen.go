@@ -287,8 +287,8 @@ func (c *Core) showWaiting(now Now, first bool) {
 	if !merged {
 		repaired = 0
 	}
-	if s.order = keep; len(keep) == 0 {
-		s.order = nil // it may have been as large as a batch
+	if s.order = keep; len(keep) == 0 && cap(keep) > showAtOnce {
+		s.order = nil // it was as large as a batch
 	}
 	if first {
 		s.fillTop = s.last

@@ -44,7 +44,11 @@ func (c *Core) show(now Now, show []showing, first bool, gaps, merged int) {
 	if len(show) > 0 {
 		show[0].before = before
 	}
-	s.showing = append(s.showing, show...)
+	if len(s.showing) == 0 {
+		s.showing = show
+	} else {
+		s.showing = append(s.showing, show...)
+	}
 	c.showPart(now)
 }
 

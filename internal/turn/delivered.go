@@ -12,30 +12,35 @@ package turn
 // behind a gap in this history, or where thousands have been added since, it can miss
 // an ancestor.
 func (h *History) Delivered(heads, of []ID, limit int) (out map[ID]bool, whole bool) {
-	out = make(map[ID]bool, len(of))
-	asked := make(map[ID]bool, len(of))
+	out = make(map[ID]bool, len(of)) // false: asked for, and not reached yet
 	low := uint64(MaxStamp)
 	for _, id := range of {
-		asked[id] = true
+		out[id] = false
 		if stamp, ok := h.set.Stamp(id); ok {
 			low = min(low, stamp)
 		}
 	}
-	seen := make(map[ID]bool, len(heads))
+	left := len(out)
+	seen := map[ID]bool{}
 	var walk []ID
-	reach := func(id ID) {
-		if asked[id] {
-			out[id] = true
+	reach := func(id ID, below uint64) {
+		stamp, stored := h.set.Stamp(id)
+		if below != 0 && (!stored || stamp >= below) {
+			return
 		}
-		if stamp, ok := h.set.Stamp(id); ok && stamp > low && !seen[id] {
+		if reached, asked := out[id]; asked && !reached {
+			out[id] = true
+			left--
+		}
+		if stored && stamp > low && !seen[id] {
 			seen[id] = true
 			walk = append(walk, id)
 		}
 	}
 	for _, id := range heads {
-		reach(id)
+		reach(id, 0)
 	}
-	for len(walk) > 0 && len(out) < len(asked) {
+	for len(walk) > 0 && left > 0 {
 		if limit--; limit < 0 {
 			return out, false
 		}
@@ -45,9 +50,7 @@ func (h *History) Delivered(heads, of []ID, limit int) (out map[ID]bool, whole b
 			continue
 		}
 		for _, p := range s.turn.Parents {
-			if stamp, ok := h.set.Stamp(p); ok && stamp < s.Stamp() {
-				reach(p)
-			}
+			reach(p, s.Stamp())
 		}
 	}
 	return out, true

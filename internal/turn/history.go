@@ -96,7 +96,7 @@ func (h *History) Add(s *Signed) (added bool, resolved []ID) {
 	if h.base != nil {
 		h.base.count++
 	}
-	var items []Item
+	items := make([]Item, 0, 1) // mostly it alone
 	if len(t.missing) == 0 {
 		items = append(items, h.judge(s.id, t))
 	} else {
@@ -153,10 +153,13 @@ func (h *History) judge(id ID, t pending) Item {
 
 // idsOf gives the ids of items, in the order.
 func idsOf(items []Item) []ID {
+	if len(items) == 0 {
+		return nil
+	}
 	slices.SortFunc(items, Item.Compare)
-	var ids []ID
-	for _, it := range items {
-		ids = append(ids, it.ID)
+	ids := make([]ID, len(items))
+	for i, it := range items {
+		ids[i] = it.ID
 	}
 	return ids
 }

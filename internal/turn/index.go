@@ -129,18 +129,18 @@ func (b *branch) insert(it Item) (added bool, right *branch) {
 // keeps the room that the whole had: most leaves never change again.
 func (b *branch) split() *branch {
 	n := b.node
-	var half node
+	var half *node
 	switch {
 	case len(n.items) > width:
-		half.items = slices.Clone(n.items[width/2:])
+		half = &node{items: slices.Clone(n.items[width/2:])}
 		n.items = slices.Clone(n.items[:width/2])
 	case len(n.kids) > width:
-		half.kids = slices.Clone(n.kids[width/2:])
+		half = &node{kids: slices.Clone(n.kids[width/2:])}
 		n.kids = slices.Clone(n.kids[:width/2])
 	default:
 		return nil
 	}
-	right := branchOf(&half)
+	right := branchOf(half)
 	b.count -= right.count
 	b.sum = b.sum.Minus(right.sum)
 	return &right

@@ -54,12 +54,13 @@ func (h *History) reach() int {
 // ParentsForNext gives the parents for the next turn, by id: the last MaxParents
 // heads of the order that are within reach (see MaxStamp). A turn with the highest
 // stamp within reach is always one of them, even if it is no head because a turn
-// that breaks the rules names it. It looks at all heads, once after each Add.
+// that breaks the rules names it. It looks at all heads, once after each Add. The
+// caller must not change what it gives.
 func (h *History) ParentsForNext() []ID {
 	if h.parents == nil {
 		h.parents = h.chooseParents()
 	}
-	return slices.Clone(h.parents)
+	return h.parents
 }
 
 func (h *History) chooseParents() []ID {
