@@ -47,6 +47,7 @@ var house = map[string][]string{
 	"internal/ui/uitest":               {"floor", "internal/peer", "internal/turn", "internal/ui"},
 	"e2e":                              {},
 	"cmd/papo": {
+		"internal/broken", "internal/lab",
 		"internal/node", "internal/peer", "internal/record", "internal/seal", "internal/store", "internal/trace", "internal/trace/diagram",
 		"internal/transport/udp", "internal/turn", "internal/ui", "internal/ui/line", "internal/ui/plain", "internal/ui/report", "internal/ui/story",
 		"internal/ui/words",

@@ -68,6 +68,8 @@ func (p *program) run(args []string) int {
 		return p.verify(args[1:])
 	case "import":
 		return p.importFile(args[1:])
+	case "lab":
+		return p.lab(args[1:])
 	case "replicas":
 		return p.replicasOf(args[1:])
 	case "trace":
@@ -131,6 +133,7 @@ func (p *program) help(w io.Writer) {
 		{"papo verify " + t("cli.file") + " [" + t("cli.options") + "]", t("cli.verify")},
 		{"papo import " + t("cli.name") + " " + t("cli.file") + " [" + t("cli.options") + "]", t("cli.import")},
 		{"papo trace show " + t("cli.file") + "... [" + t("cli.options") + "]", t("cli.trace")},
+		{"papo lab " + t("cli.lab-what") + " [" + t("cli.options") + "]", t("cli.lab")},
 		{"papo id " + t("cli.name") + " [" + t("cli.options") + "]", t("cli.id")},
 	} {
 		fmt.Fprintf(w, "  %-35s %s\n", row[0], row[1])
@@ -142,7 +145,7 @@ func (p *program) help(w io.Writer) {
 		{"search", p.searchFlags(&historyFlags{})},
 		{"export", p.fileFlags("export", &fileFlags{})}, {"verify", p.verifyFlags(&verifyFlags{})},
 		{"import", p.fileFlags("import", &fileFlags{})}, {"replicas", p.replicasFlags(&replicasFlags{})},
-		{"trace show", p.traceFlags(&traceFlags{})}, {"id", p.idFlags(&placeFlags{})},
+		{"trace show", p.traceFlags(&traceFlags{})}, {"lab run", p.labFlags(&labFlags{})}, {"id", p.idFlags(&placeFlags{})},
 	} {
 		fmt.Fprintf(w, "\n%s\n%s", t("cli.flags", words.D{"Command": "papo " + c.name}), c.set.FlagUsages())
 		if c.name == "search" {

@@ -40,11 +40,16 @@ type machine struct {
 	away   time.Duration // how long after it has left the program is started again; 0: it is not
 }
 
-func newMachine(w *world, i, who int) *machine {
+// keyOf is the key of a member. The order of keys is not that of members.
+func keyOf(who int) ed25519.PrivateKey {
 	var seed [32]byte
 	binary.BigEndian.PutUint64(seed[:], uint64(who)*0x9e3779b97f4a7c15+1)
+	return ed25519.NewKeyFromSeed(seed[:])
+}
+
+func newMachine(w *world, i, who int) *machine {
 	m := &machine{
-		w: w, i: i, who: who, name: Name(who), private: ed25519.NewKeyFromSeed(seed[:]), disk: storetest.New(),
+		w: w, i: i, who: who, name: Name(who), private: keyOf(who), disk: storetest.New(),
 		clock: clock{base: time.Duration(i+1) * time.Hour},
 	}
 	if who < len(w.s.Drift) {

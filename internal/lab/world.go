@@ -1,6 +1,8 @@
 package lab
 
 import (
+	"crypto/ed25519"
+	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -248,4 +250,14 @@ func (w *world) text(size int) string {
 		text += " papo"
 	}
 	return text
+}
+
+// Header is that of the trace of a schedule.
+func Header(s *Schedule) trace.Header {
+	h := trace.Header{Source: trace.SourceLab, Seed: &s.Seed, Wall: epoch}
+	for i := range s.Members {
+		public := keyOf(i).Public().(ed25519.PublicKey)
+		h.Members = append(h.Members, trace.Member{Name: Name(i), Key: hex.EncodeToString(public)})
+	}
+	return h
 }
