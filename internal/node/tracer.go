@@ -165,16 +165,21 @@ func (t *tracer) appended(boot time.Duration, ts []*turn.Signed, replicas []erro
 	}
 }
 
-// close has the rest written and waits for it, traceAtEnd at most.
+// end has the rest written; written tells when it is.
+func (t *tracer) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.ended = true
+	t.tellDropped(t.last)
+	t.some.Signal()
+}
+
+// close is end, and waits for it, traceAtEnd at most.
 func (t *tracer) close() {
 	if t == nil {
 		return
 	}
-	t.mu.Lock()
-	t.ended = true
-	t.tellDropped(t.last)
-	t.some.Signal()
-	t.mu.Unlock()
+	t.end()
 	late := time.NewTimer(traceAtEnd)
 	defer late.Stop()
 	select {

@@ -194,7 +194,8 @@ func TestTraceOnADiskThatStandsStill(t *testing.T) {
 		t.Errorf("%d dropped, %d wait", counted, waiting)
 	}
 	close(disk.free)
-	tr.close()
+	tr.end()
+	<-tr.written // however long that takes
 	if err := tr.err(); err != nil {
 		t.Fatal(err)
 	}
