@@ -449,22 +449,6 @@ func TestFit(t *testing.T) {
 	}
 }
 
-// TestFitReckonsExactly: the largest turn that there can be takes just what Fit
-// reckons with.
-func TestFitReckonsExactly(t *testing.T) {
-	largest := plain()
-	largest.Name, largest.Stamp, largest.Time = strings.Repeat("\U0001f600", MaxName), MaxStamp, MaxTime
-	largest.Parents, largest.LineIDs, largest.Texts = make([]ID, MaxParents), nil, nil
-	size := fixedSize
-	for i := range 300 { // so many that the heads of both arrays have three bytes
-		text := strings.Repeat("x", i)
-		largest.LineIDs, largest.Texts = append(largest.LineIDs, LineID{}), append(largest.Texts, text)
-		size += lineIDSize + textSize(len(text))
-	}
-	if n := len(marshal(t, largest)) + signatureSize; n != size {
-		t.Errorf("%d bytes, reckoned with %d", n, size)
-	}
-}
 func BenchmarkSign(b *testing.B) {
 	t := plain()
 	for b.Loop() {
