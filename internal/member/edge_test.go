@@ -1,0 +1,214 @@
+package member
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/papo-chat/papo/floor"
+	"github.com/papo-chat/papo/internal/turn"
+	"github.com/papo-chat/papo/internal/wire"
+)
+
+const ms = time.Millisecond
+
+// alone is a member past its quiet time that has heard nobody.
+func alone() *Membership {
+	m := New(Config{Self: memberOf("m"), Name: "m"}, 0)
+	m.Sent(0, 1)
+	m.SetQuiet(0, false)
+	m.Ready(0)
+	return m
+}
+
+// meets lets m hear who, its hello and a heartbeat that has heard m.
+func (m *Membership) meets(now time.Duration, who string, counter uint32) {
+	inc := incarnation(who)
+	m.Heard(now, inc, counter)
+	m.Hello(now, inc, wire.Hello{Key: turn.Key(memberOf(who).Key), Name: who})
+	m.Beat(now, inc, counter, wire.Beat{
+		Interval: 250 * ms, Leader: inc,
+		Heard: []wire.Heard{{Incarnation: m.self.Incarnation, Counter: 1}},
+	})
+}
+
+// hellos are those that m sends now, by whom they are for.
+func (m *Membership) hellos(now time.Duration) (to []uint64) {
+	for _, o := range m.Ready(now).Send {
+		if _, ok := o.Msg.(wire.Hello); ok {
+			to = append(to, o.To)
+		}
+	}
+	return to
+}
+
+func TestDefaults(t *testing.T) {
+	for _, c := range []struct{ given, want Config }{
+		{Config{}, Config{Beat: 250 * ms, Suspect: time.Second, MaxMembers: 64}},
+		{Config{Beat: -1, Suspect: -1, MaxMembers: -1}, Config{Beat: 250 * ms, Suspect: time.Second, MaxMembers: 64}},
+		{Config{Beat: 1, Suspect: 1, MaxMembers: 1}, Config{Beat: 1, Suspect: 1, MaxMembers: 1}},
+		{Config{Beat: time.Hour, Suspect: time.Hour, MaxMembers: 65}, Config{Beat: MaxBeat, Suspect: time.Hour, MaxMembers: 64}},
+	} {
+		got := New(c.given, 0).cfg
+		if got.Beat != c.want.Beat || got.Suspect != c.want.Suspect || got.MaxMembers != c.want.MaxMembers {
+			t.Errorf("of %+v: %v, %v, %d", c.given, got.Beat, got.Suspect, got.MaxMembers)
+		}
+	}
+}
+
+// TestBeatCountsOneself: the beat is that of a group of all who are live and oneself.
+func TestBeatCountsOneself(t *testing.T) {
+	m := alone()
+	for i := range 39 {
+		m.Heard(0, uint64(1000+i), 1)
+	}
+	if got := m.interval(); got != beatInterval(250*ms, 40) {
+		t.Errorf("the beat of 40 members is %v", got)
+	}
+}
+
+// TestHelloIsAskedFor: who is not known is asked for its hello every 100 ms, and every
+// 250 ms when that has not helped for two seconds; its own question is answered
+// every 50 ms.
+func TestHelloIsAskedFor(t *testing.T) {
+	m := alone()
+	var asked []time.Duration
+	for now := time.Duration(0); now <= 3*time.Second; now += ms {
+		m.Heard(now, 9, uint32(now/ms)+1)
+		if slices.Contains(m.hellos(now), 9) {
+			asked = append(asked, now)
+		}
+	}
+	var want []time.Duration
+	for at := time.Duration(0); at <= 2*time.Second; at += 100 * ms {
+		want = append(want, at)
+	}
+	for at := 2250 * ms; at <= 3*time.Second; at += 250 * ms {
+		want = append(want, at)
+	}
+	if !slices.Equal(asked, want) {
+		t.Errorf("asked at %v", asked)
+	}
+
+	m = alone()
+	m.meets(0, "b", 1)
+	m.hellos(0)
+	var answered []time.Duration
+	for now := time.Duration(0); now <= 100*ms; now += 10 * ms {
+		m.Hello(now, incarnation("b"), wire.Hello{Key: turn.Key(memberOf("b").Key), Want: true})
+		if slices.Contains(m.hellos(now), incarnation("b")) {
+			answered = append(answered, now)
+		}
+	}
+	if !slices.Equal(answered, []time.Duration{0, 50 * ms, 100 * ms}) {
+		t.Errorf("answered at %v", answered)
+	}
+}
+
+// TestOldHeartbeatsAreIgnored: one that is not newer changes nothing.
+func TestOldHeartbeatsAreIgnored(t *testing.T) {
+	m := alone()
+	m.meets(0, "b", 5)
+	p := m.others.byID[incarnation("b")]
+	for counter, want := range map[uint32]bool{4: false, 5: false, 6: true} {
+		p.counter, p.quiet = 5, false
+		m.Beat(0, p.Incarnation, counter, wire.Beat{Quiet: true})
+		if p.quiet != want {
+			t.Errorf("heartbeat %d after 5 was taken: %v", counter, p.quiet)
+		}
+	}
+}
+
+// TestFullHeardSetMayLeaveOneOut: a heartbeat that does not name this member takes its
+// sender's confirmation back, unless it has no room for more.
+func TestFullHeardSetMayLeaveOneOut(t *testing.T) {
+	for n, want := range map[int]bool{wire.MaxHeard - 1: false, wire.MaxHeard: true} {
+		m := alone()
+		m.meets(0, "b", 1)
+		b := wire.Beat{Interval: 250 * ms}
+		for i := range n {
+			b.Heard = append(b.Heard, wire.Heard{Incarnation: uint64(1000 + i), Counter: 1})
+		}
+		m.Beat(0, incarnation("b"), 2, b)
+		if got := m.others.byID[incarnation("b")].confirmed != never; got != want {
+			t.Errorf("after %d others it still confirms: %v", n, got)
+		}
+	}
+}
+
+// TestMuchIsSent: what was sent two suspects ago is remembered, however much it was;
+// and little is remembered of what is sent at once.
+func TestMuchIsSent(t *testing.T) {
+	m := alone()
+	for i := range 9000 {
+		m.Sent(time.Duration(i)*ms, uint32(2+i))
+	}
+	if at, ok := m.sent.noted(2); !ok || at != 0 {
+		t.Errorf("the first of 9 seconds: %v, %v", at, ok)
+	}
+	if n := len(m.sent.marks); n > 910 {
+		t.Errorf("%d marks of 9 seconds", n)
+	}
+	p := newPeer(9)
+	for i := range 6000 {
+		p.heard.note(time.Duration(i)*ms, uint32(1+i))
+	}
+	if at, ok := p.heard.noted(1); !ok || at != 0 || len(p.heard.marks) != 60 {
+		t.Errorf("the first heard in 6 seconds: %v, %v, %d marks", at, ok, len(p.heard.marks))
+	}
+}
+
+// TestTableFullIsCounted: each datagram of who finds no place.
+func TestTableFullIsCounted(t *testing.T) {
+	m := alone()
+	for i := range maxOthers + 3 {
+		m.Heard(0, uint64(1000+i), 1)
+	}
+	if got := m.Stats().TableFull; got != 3 || len(m.others.byID) != maxOthers {
+		t.Errorf("%d others, and %d without a place", len(m.others.byID), got)
+	}
+}
+
+// TestGoneListIsBounded: of one BYE more than fits, the oldest is forgotten.
+func TestGoneListIsBounded(t *testing.T) {
+	var g goneList
+	for i := range uint64(maxGone) {
+		g.add(1+i, 5)
+	}
+	g.add(2, 7) // again, with a newer counter
+	g.add(3, 4)
+	g.add(1000, 5)
+	if len(g.set) != maxGone || g.has(1, 0) || !g.has(4, 5) || g.has(4, 6) || !g.has(1000, 5) {
+		t.Errorf("%d are gone", len(g.set))
+	}
+	if !g.has(2, 7) || !g.has(3, 5) {
+		t.Error("the higher counter of two does not count")
+	}
+	g.add(1001, 5)
+	if g.has(2, 0) || !g.has(3, 5) {
+		t.Error("not the oldest was forgotten")
+	}
+}
+
+// TestWhoIsThere: what is told of one that is known, silent, gone, or never was.
+func TestWhoIsThere(t *testing.T) {
+	m := alone()
+	b := incarnation("b")
+	if _, ok := m.HeardAt(b); ok || m.Known(b) || len(m.Peers()) != 0 {
+		t.Error("somebody is there")
+	}
+	m.Sent(10*ms, 2)
+	m.meets(20*ms, "b", 1)
+	m.Beat(20*ms, b, 2, wire.Beat{Interval: 250 * ms, Leader: b, Heard: []wire.Heard{{Incarnation: m.self.Incarnation, Counter: 2}}})
+	m.Ready(20 * ms)
+	if at, ok := m.HeardAt(b); !ok || at != 10*ms {
+		t.Errorf("b heard what was sent at %v, %v", at, ok)
+	}
+	if !m.Known(b) || len(m.Peers()) != 1 || m.Peers()[0].Heard != 20*ms || m.Peers()[0].Member != (floor.Member{Key: memberOf("b").Key, Incarnation: b}) {
+		t.Errorf("there are %v", m.Peers())
+	}
+	m.Bye(30*ms, b, 3)
+	if _, ok := m.Lookup(b); ok || len(m.Peers()) != 0 || m.live != 0 {
+		t.Error("b is still there")
+	}
+}
