@@ -19,11 +19,13 @@
 package main
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"log"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -89,6 +91,9 @@ func mutate(pkg, list, results string) (ok bool, err error) {
 	mutants := read(list)
 	binary := filepath.Join(tmp, "all.test")
 	buildAll(binary, mutants)
+	slices.SortStableFunc(mutants, func(a, b mutant) int { // those last that cost a compilation
+		return cmp.Compare(min(b.Switch, 1), min(a.Switch, 1))
+	})
 	stages := plan(binary)
 	n, notCovered := map[string]int{}, 0
 	for _, m := range mutants {
