@@ -38,8 +38,8 @@ func start(binary string, awake, most int, args ...string) (output []byte, took 
 
 var test = regexp.MustCompile(`(?m)^(Test|Fuzz|Example)\w*$`)
 
-// plan runs each test with no mutant awake, and orders them: the transcripts, which
-// kill most, then the quickest, then all.
+// plan runs each test with no mutant awake, for a second at most, and orders them: the
+// transcripts, which kill most, then the quickest, then all.
 func plan(binary string) []stage {
 	run := func(args ...string) (output []byte, took time.Duration) {
 		output, took, err := start(binary, 0, 3600, args...)
@@ -56,8 +56,8 @@ func plan(binary string) []stage {
 	names, sums := make([][]string, 3), make([]time.Duration, 3)
 	list, _ := run("-test.list=.")
 	for _, name := range test.FindAllString(string(list), -1) {
-		_, took := run("-test.short", "-test.run=^"+name+"$")
-		class := slices.IndexFunc(classes, func(most time.Duration) bool { return took < most })
+		_, took, err := start(binary, 0, 1, "-test.short", "-test.run=^"+name+"$")
+		class := slices.IndexFunc(classes, func(most time.Duration) bool { return err == nil && took < most })
 		switch {
 		case name == transcripts:
 			class = -1
