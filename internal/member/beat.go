@@ -10,7 +10,12 @@ import (
 )
 
 // interval returns this member's own beat at present.
-func (m *Membership) interval() time.Duration { return beatInterval(m.cfg.Beat, m.live+1) }
+func (m *Membership) interval() time.Duration {
+	if m.beatOf != m.live+1 {
+		m.beatOf, m.own = m.live+1, beatInterval(m.cfg.Beat, m.live+1)
+	}
+	return m.own
+}
 
 // suspect returns after how much silence p is dropped.
 func (m *Membership) suspect(p *peer) time.Duration {

@@ -62,7 +62,9 @@ type Membership struct {
 	self   floor.Member
 	others table
 	gone   goneList
-	live   int // how many of others are
+	live   int           // how many of others are
+	own    time.Duration // interval's latest answer, for a group of
+	beatOf int           // so many
 	pace   pacer
 	sent   counterLog
 

@@ -423,9 +423,19 @@ func (c *Core) Done(now Now, res Performed) {
 	}
 	c.said(now, res)
 	c.stored(now, res)
+	c.settleEnding(now)
+}
+
+// settleEnding settles, and then leaves if it is only for this that a member that is
+// to leave has waited.
+func (c *Core) settleEnding(now Now) {
 	c.settle(now)
-	c.tickEnding(now)
-	c.settle(now)
+	if c.ending.begun() {
+		c.tickEnding(now)
+		c.settle(now)
+	} else {
+		c.flush(now) // what was decided on is shown by now, perhaps, and more can be decided on
+	}
 }
 
 // Wake returns when Tick is due: at a Boot time, or 0 for never.

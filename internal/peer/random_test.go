@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/papo-chat/papo/internal/reconcile"
 	"github.com/papo-chat/papo/internal/transport/memnet"
 	"github.com/papo-chat/papo/internal/turn"
 )
@@ -92,6 +93,7 @@ func randomGroup(t *testing.T, seed uint64, also func(g *group)) int {
 		if also != nil {
 			also(g)
 		}
+		g.checkPrints()
 		m := g.ms[g.rng.IntN(len(g.ms))]
 		switch g.rng.IntN(14) {
 		case 0:
@@ -189,6 +191,16 @@ func (g *group) same(lines int) bool {
 		}
 	}
 	return true
+}
+
+// checkPrints: the fingerprint that was kept is still that of what was settled.
+func (g *group) checkPrints() {
+	for _, m := range g.ms {
+		s, h := m.core.settled.stamp, m.core.History()
+		if got, want := m.core.settledPrint(s), reconcile.Fingerprint(h, 0, h.Index(turn.Item{Stamp: s + 1})); got != want {
+			g.t.Fatalf("%v: %s tells %x of its turns up to %d, which are %x", g.now, m.name, got, s, want)
+		}
+	}
 }
 
 // checkStamps: a turn's stamp is higher than that of each of its parents.

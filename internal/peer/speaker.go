@@ -379,9 +379,7 @@ func (c *Core) Synced(now Now, replica int, seq uint64) {
 			c.safe(now, o)
 		}
 	}
-	c.settle(now)
-	c.tickEnding(now)
-	c.settle(now)
+	c.settleEnding(now)
 }
 
 // safe: the lines of a turn are said.
