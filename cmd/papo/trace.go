@@ -30,6 +30,8 @@ func (p *program) trace(args []string) int {
 	switch verb {
 	case "show":
 		return p.traceShow(args)
+	case "diagram":
+		return p.traceDiagram(args)
 	case "-h", "--help":
 		p.help(p.stdout)
 		return exitOK
