@@ -9,8 +9,8 @@ import (
 
 // inode is one file.
 type inode struct {
-	data    []byte
-	durable []byte
+	data    []byte   // is only appended to, but where a sync gave something up: see lost
+	durable []byte   // the first part of data's own memory, as long as nothing was given up
 	lost    [][2]int // ranges of data that a failed sync gave up
 }
 
@@ -124,6 +124,10 @@ func (f *file) Sync() error {
 			n.giveUpLost()
 		}
 		return err
+	}
+	if len(n.lost) == 0 {
+		n.durable = slices.Clip(n.data)
+		return nil
 	}
 	c := inode{data: slices.Clone(n.data), lost: n.lost}
 	c.giveUpLost()
