@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/papo-chat/papo/internal/broken"
@@ -243,11 +244,12 @@ func (w *world) storeOptions(m *machine) store.Options {
 
 func has(set uint64, i int) bool { return set>>i&1 != 0 }
 
+// text gives a line of its own, of at least so many bytes.
 func (w *world) text(size int) string {
 	w.serial++
 	text := fmt.Sprintf("line %d", w.serial)
-	for len(text) < size {
-		text += " papo"
+	if size > len(text) {
+		text += strings.Repeat(" papo", (size-len(text)+4)/5)
 	}
 	return text
 }
