@@ -97,7 +97,7 @@ func (e *seen) start(p *process, r *store.Restored) {
 	e.shown, e.hidden, e.durable, e.had = map[turn.ID]bool{}, map[turn.ID]bool{}, map[turn.ID]bool{}, make(map[turn.ID]bool, len(r.New))
 	e.mixed = w.s.Arrival
 	carried := map[turn.LineID]bool{}
-	for _, t := range r.New {
+	for _, t := range p.stored(r) {
 		e.had[t.ID()] = true
 		w.check.stored(w, m, t)
 		for _, id := range t.Turn().LineIDs {

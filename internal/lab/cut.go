@@ -35,6 +35,7 @@ var plains = []struct {
 	{"drift", func(s *Schedule) { s.Drift = nil }},
 	{"late", func(s *Schedule) { s.Late = nil }},
 	{"arrival", func(s *Schedule) { s.Arrival = false }},
+	{"saved", func(s *Schedule) { s.Saved = false }},
 	{"signed", func(s *Schedule) { s.Signed = false }},
 	{"replicas", func(s *Schedule) { s.Replicas = 1 }},
 	{"sleep-clock", func(s *Schedule) { s.StopsAsleep = false }},

@@ -27,7 +27,7 @@ func (w *world) calm() bool {
 		switch {
 		case p == nil && m.copied:
 			continue
-		case p == nil || p.core.Floor().IsQuiet() || p.core.Unsent() > 0 || p.core.History().Missing() > w.check.lost || len(p.seen.hidden) > 0:
+		case p == nil || p.core.Floor().IsQuiet() || p.core.History().Partial() || p.core.Unsent() > 0 || p.core.History().Missing() > w.check.lost || len(p.seen.hidden) > 0:
 			return false
 		}
 		if _, asks, holds := p.core.Floor().Request(); asks || holds {

@@ -33,6 +33,10 @@ func (w *world) begin(op *Op) {
 		if p != nil && !m.still {
 			p.repair()
 		}
+	case DoAdvance:
+		if p != nil && !m.still {
+			p.advance()
+		}
 	case DoDelay:
 		command(func(c *peer.Core, now peer.Now) { c.SetDelay(now, 1, op.For) })
 	case DoOrder:
@@ -110,6 +114,7 @@ func (w *world) copy(m *machine) {
 	w.some(SomeCopied)
 	twin := newMachine(w, len(w.machines), m.who)
 	twin.replace(m.disk.Crash())
+	twin.saved.copy(&m.saved)
 	m.copied, twin.copied = true, true
 	w.machines = append(w.machines, twin)
 	w.net.grow(len(w.machines))

@@ -69,11 +69,14 @@ var rare = []Fault{FaultWipe, FaultCopy, FaultClock}
 // ten times as long.
 const signedOneIn = 64
 
+// savedOneIn is the share of runs with checkpoints: SQLite takes ten times as long, too.
+const savedOneIn = 48
+
 // Generate makes a schedule from a seed: with a random subset of all faults (swarm
 // testing; Groce et al., ISSTA 2012), since some hide others.
 func Generate(seed uint64, plan Plan) *Schedule {
 	rng := rand.New(rand.NewPCG(seed, 0x5eed))
-	s := &Schedule{Seed: seed, Members: plan.Members, Replicas: 1 + rng.IntN(3), Net: near, Signed: rng.IntN(signedOneIn) == 0}
+	s := &Schedule{Seed: seed, Members: plan.Members, Replicas: 1 + rng.IntN(3), Net: near, Signed: rng.IntN(signedOneIn) == 0, Saved: rng.IntN(savedOneIn) == 0}
 	if s.Members == 0 {
 		s.Members = pick(rng, 1, 2, 2, 3, 3, 3, 4, 4, 5, 5, 6, 7, 8, 9)
 	}
@@ -191,6 +194,9 @@ func (g *generator) op() Op {
 		return op
 	}
 	f := Faults[rng.IntN(len(Faults))]
+	if s.Saved && rng.IntN(4) == 0 {
+		return Op{At: op.At, M: op.M, Do: DoAdvance}
+	}
 	if !g.with[f] || slices.Contains(rare, f) && rng.IntN(8) > 0 {
 		return op
 	}

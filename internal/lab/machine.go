@@ -25,6 +25,7 @@ type machine struct {
 	private ed25519.PrivateKey
 	clock   clock
 	disk    *storetest.Disk
+	saved   saved
 	runs    *process // nil: none
 	copied  bool     // there is, or was, another machine with its key
 
@@ -57,6 +58,7 @@ func newMachine(w *world, i, who int) *machine {
 	}
 	m.disk.Fault = m.ill.fault
 	m.ill.m = m
+	m.saved.init(w, i)
 	return m
 }
 
@@ -141,6 +143,7 @@ func (m *machine) died() {
 		why = "power"
 		w.some(SomeWiped)
 		m.replace(storetest.New())
+		m.saved.remove()
 		m.rotten = true
 	}
 	if m.runs != nil && w.rec != nil {

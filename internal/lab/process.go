@@ -62,6 +62,9 @@ func newProcess(m *machine, s *store.Store, r *store.Restored) {
 	if len(r.New) > 0 {
 		w.some(SomeRestored)
 	}
+	if r.Summary.Count > 0 {
+		w.some(SomeSummary)
+	}
 	m.runs = p
 	p.seen.start(p, r)
 	order := peer.OrderAgreed
@@ -71,12 +74,15 @@ func newProcess(m *machine, s *store.Store, r *store.Restored) {
 	p.core = peer.New(peer.Config{
 		Name: m.name, Private: m.private, Group: w.group, Address: "224.1.1.1:5007", Room: "lab", Interfaces: []string{"lab"},
 		ReconcileEvery: 2 * time.Minute, Rand: rand.New(rand.NewPCG(w.rng.Uint64(), 0)), Signatures: w.signatures, Order: order,
-		Turns: r.New, Unsent: unsent, Without: w.o.Without,
+		Summary: r.Summary, Turns: r.New, Archive: p.archive(), Met: met(r), Unsent: unsent, Without: w.o.Without,
 	}, p.now())
 	if w.rec != nil {
 		inc := p.core.Self().Incarnation
 		w.rec.Know(inc, m.label())
 		w.rec.Emit(trace.Event{At: w.now, Member: m.label(), Kind: trace.KindStart, Incarnation: fmt.Sprintf("%016x", inc)})
+	}
+	if r.Summary.Count > 0 {
+		w.push(item{at: w.now + within(w.rng, loadTakes), kind: itemLoad, process: p})
 	}
 	p.perform()
 	p.wantSync(false) // what an earlier run left may not be durable
@@ -318,6 +324,7 @@ func (p *process) exit() {
 	if p.gone() {
 		return
 	}
+	p.advance()
 	_ = p.store.Close()
 	p.dead = true
 	if p.m.runs == p {

@@ -19,6 +19,7 @@ type Schedule struct {
 	Seed        uint64          `json:"seed"`                   // of what is drawn while it runs
 	Members     int             `json:"members"`                // 1 to MaxMembers
 	Replicas    int             `json:"replicas"`               // of each member
+	Saved       bool            `json:"saved,omitempty"`        // with checkpoints, which are real SQLite files
 	Signed      bool            `json:"signed,omitempty"`       // with real signatures, and datagrams that are really sealed
 	Arrival     bool            `json:"arrival,omitempty"`      // members show turns in the order of arrival
 	Net         Net             `json:"net"`                    // what all links do, until Until
@@ -55,6 +56,7 @@ const (
 	DoHold    Do = "hold"    // M holds the floor for For
 	DoRelease Do = "release" // M gives it back
 	DoCancel  Do = "cancel"  // M takes its lines back
+	DoAdvance Do = "advance" // M makes its checkpoint cover its record, if there are checkpoints
 	DoSync    Do = "sync"    // M compares its replicas, and its record with the others
 	DoDelay   Do = "delay"   // M holds incoming turns for up to For
 	DoOrder   Do = "order"   // M shows turns in the order of arrival from now on, or no longer
@@ -89,7 +91,7 @@ type Op struct {
 }
 
 var dos = []Do{
-	DoSay, DoHold, DoRelease, DoCancel, DoSync, DoDelay, DoOrder, DoQuit, DoKill, DoPower, DoWipe, DoPause, DoSleep, DoClock,
+	DoSay, DoHold, DoRelease, DoCancel, DoAdvance, DoSync, DoDelay, DoOrder, DoQuit, DoKill, DoPower, DoWipe, DoPause, DoSleep, DoClock,
 	DoPart, DoDeaf, DoMute, DoOneWay, DoBridge, DoFull, DoIO, DoFsync, DoRot, DoCopy,
 }
 

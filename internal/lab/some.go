@@ -107,6 +107,9 @@ const (
 // and at a start.
 const (
 	SomeRestored Some = "start: turns of the replicas"
+	SomeSummary  Some = "start: turns of the checkpoint"
+	SomeAdvanced Some = "checkpoint: advanced"
+	SomeRemade   Some = "checkpoint: made anew"
 	SomeOldLine  Some = "start: a line of the last run was queued again"
 	SomeOldSaid  Some = "start: a line of the last run was in the record"
 	SomeTorn     Some = "start: a torn last line"
@@ -135,6 +138,6 @@ var Must = []Some{
 	SomeGranted, SomeKept, SomeRenewed, SomeHeld, SomeCancelled, SomeHandOver,
 	SomeView, SomeViewHold, SomeLeftOut, SomeMerged, SomeSuspected,
 	SomeLateTurn, SomeGap, SomeDelivered, SomeReconciled, SomeCaughtUp, SomeUnkept, SomeFragments,
-	SomeRestored, SomeOldLine, SomeOldSaid, SomeTorn, SomeDamaged, SomeMended, SomeRepaired,
+	SomeRestored, SomeSummary, SomeAdvanced, SomeOldLine, SomeOldSaid, SomeTorn, SomeDamaged, SomeMended, SomeRepaired,
 	lostLoss, lostBurst, lostCut, lostFlip, lostTruncate, lostMTU, lostOverflow, lostNowhere, lostRepeated,
 }

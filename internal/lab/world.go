@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"time"
 
@@ -47,6 +48,7 @@ type world struct {
 	parse      func(turn.GroupID, []byte) (*turn.Signed, error) // of the stores
 	key        *seal.Key                                        // nil: datagrams are not sealed
 	group      turn.GroupID
+	dir        string          // of the checkpoints; empty: there are none
 	rec        *trace.Recorder // nil: nobody listens
 
 	check  checks
@@ -59,6 +61,7 @@ type world struct {
 // Run carries out a schedule, which must have passed Check.
 func Run(s *Schedule, o Options) Result {
 	w := newWorld(s, o)
+	defer w.close()
 	for i := range s.Members {
 		at := time.Duration(0)
 		if i < len(s.Late) {
@@ -100,11 +103,31 @@ func newWorld(s *Schedule, o Options) *world {
 	if o.Trace != nil {
 		w.rec = &trace.Recorder{Emit: o.Trace, Group: w.group}
 	}
+	if s.Saved {
+		dir, err := os.MkdirTemp("", "papo-lab")
+		if err != nil {
+			panic("lab: no place for checkpoints: " + err.Error())
+		}
+		w.dir = dir
+	}
 	for i := range s.Members {
 		w.machines = append(w.machines, newMachine(w, i, i))
 	}
 	w.net = newNetwork(w, s.Net)
 	return w
+}
+
+// close takes away what is outside of the simulation.
+func (w *world) close() {
+	if w.dir == "" {
+		return
+	}
+	for _, m := range w.machines {
+		if m.runs != nil {
+			_ = m.runs.store.Close() // its file is removed
+		}
+	}
+	_ = os.RemoveAll(w.dir)
 }
 
 func (w *world) some(s Some) { w.counts[s]++ }
@@ -120,6 +143,7 @@ const (
 	itemTick                   // process
 	itemSync                   // process, its replica
 	itemResume                 // machine
+	itemLoad                   // process
 )
 
 // item is something that happens at a time.
@@ -168,6 +192,8 @@ func (w *world) do(i item) {
 		i.process.tick(i.at)
 	case itemSync:
 		i.process.fsync(i.replica)
+	case itemLoad:
+		i.process.load()
 	case itemResume:
 		i.machine.resume()
 	}
@@ -238,7 +264,7 @@ func (r reader) Read(b []byte) (int, error) {
 func (w *world) storeOptions(m *machine) store.Options {
 	return store.Options{
 		FS: m.disk, Dir: "/papo", Replicas: w.s.Replicas, Name: m.name, Group: w.group, Recent: 20,
-		Rand: reader{w.rng}, Parse: w.parse,
+		Rand: reader{w.rng}, Parse: w.parse, Checkpoint: m.saved.path,
 	}
 }
 
