@@ -167,8 +167,8 @@ func TestBounds(t *testing.T) {
 		}
 	}
 	for name, draw := range drawings {
+		var large *TooLargeError
 		for _, from := range []time.Duration{0, 500 * time.Millisecond} {
-			var large *TooLargeError
 			if err := draw(io.Discard, h, list(events), Options{From: from}); !errors.As(err, &large) || large.Members {
 				t.Fatalf("%s from %v: %v", name, from, err)
 			}
@@ -178,12 +178,18 @@ func TestBounds(t *testing.T) {
 			}
 			t.Logf("%s: %d bytes", name, out.Len())
 		}
+		most := map[string]int{"picture": maxDrawn, "log": maxLogged}[name]
+		if err := draw(io.Discard, h, list(events[:most]), Options{}); err != nil {
+			t.Errorf("%s of as much as there is room for: %v", name, err)
+		}
+		if err := draw(io.Discard, h, list(events[:most+1]), Options{}); !errors.As(err, &large) || large.Most != most {
+			t.Errorf("%s of one event too many: %v", name, err)
+		}
 		many := h
 		for range maxColumns {
 			many.Members = append(many.Members, trace.Member{Name: strings.Repeat("x", len(many.Members))})
 		}
-		var large *TooLargeError
-		if err := draw(io.Discard, many, list(events[:10]), Options{}); !errors.As(err, &large) || !large.Members {
+		if err := draw(io.Discard, many, list(events[:10]), Options{}); !errors.As(err, &large) || !large.Members || large.Most != maxColumns {
 			t.Errorf("%s of too many members: %v", name, err)
 		}
 		if err := draw(io.Discard, many, list(events[:10]), Options{Members: []string{"ana"}}); err != nil {
@@ -209,28 +215,32 @@ func TestNothingOverlaps(t *testing.T) {
 	for _, name := range []string{"two-ask", "crash", "partition"} {
 		for _, lang := range []string{words.English, words.Portuguese} {
 			for _, all := range []bool{false, true} {
-				p := layFile(t, name, Options{All: all, Words: words.For(lang)})
-				for i, a := range p.labels {
-					for _, b := range p.labels[i+1:] {
-						if a.overlaps(b.box) {
-							t.Errorf("%s, %s: %q is over %q", name, lang, a.lines, b.lines)
-						}
-					}
-					for _, c := range p.columns {
-						if a.overlaps(box{c.x - 3, top, 6, p.bottom - top}) {
-							t.Errorf("%s, %s: %q is over the column of %s", name, lang, a.lines, c.name)
-						}
-					}
-					if a.x < 0 || a.x+a.w > p.width {
-						t.Errorf("%s, %s: %q leaves the picture", name, lang, a.lines)
-					}
-				}
-				for i, a := range p.notes {
-					if i > 0 && a.y < p.notes[i-1].y+lineHeight*float64(len(p.notes[i-1].lines)) {
-						t.Errorf("%s: the note %q is over the one before it", name, a.lines)
-					}
-				}
+				noOverlap(t, name+", "+lang, layFile(t, name, Options{All: all, Words: words.For(lang)}))
 			}
+		}
+	}
+}
+
+func noOverlap(t *testing.T, what string, p *picture) {
+	t.Helper()
+	for i, a := range p.labels {
+		for _, b := range p.labels[i+1:] {
+			if a.overlaps(b.box) {
+				t.Errorf("%s: %q is over %q", what, a.lines, b.lines)
+			}
+		}
+		for _, c := range p.columns {
+			if a.overlaps(box{c.x - 3, top, 6, p.bottom - top}) {
+				t.Errorf("%s: %q is over the column of %s", what, a.lines, c.name)
+			}
+		}
+		if a.x < 0 || a.x+a.w > p.width {
+			t.Errorf("%s: %q leaves the picture", what, a.lines)
+		}
+	}
+	for i, a := range p.notes {
+		if i > 0 && a.y < p.notes[i-1].y+lineHeight*float64(len(p.notes[i-1].lines)) {
+			t.Errorf("%s: the note %q is over the one before it", what, a.lines)
 		}
 	}
 }
@@ -271,6 +281,9 @@ func TestOrderIsKept(t *testing.T) {
 			}
 		}
 		for _, a := range p.arrows {
+			if a.fate == open {
+				t.Errorf("%s: what became of %s of %v is known", name, a.message.Msg, a.at)
+			}
 			if a.y2-a.y1 < min(leastDrop, brokenDrop) {
 				t.Errorf("%s: %s of %v goes down by %v only", name, a.message.Msg, a.at, a.y2-a.y1)
 			}
@@ -339,6 +352,9 @@ func TestPartKnowsWhatWasBefore(t *testing.T) {
 	if got := p.lives(p.columns[0]); len(got) != 2 || got[0].state != down || got[1].state != up {
 		t.Errorf("ana lives %v", got)
 	}
+	if got := p.spans(p.columns[0].views, -1); len(got) != 1 || got[0].state != -1 {
+		t.Errorf("the views of ana, who was killed, are %v", got)
+	}
 }
 
 // A message that nobody is known to have got, as in the trace of one member, is there.
@@ -387,5 +403,60 @@ func TestEdgesOfPart(t *testing.T) {
 	}
 	if got := p.lives(p.columns[2]); len(got) != 1 || got[0].state != down {
 		t.Errorf("caio, who has not started, lives %v", got)
+	}
+}
+
+// Where much happens at once there is still room for every text beside a column and for
+// every note.
+func TestCrowd(t *testing.T) {
+	h := trace.Header{Source: trace.SourceLab, Members: []trace.Member{{Name: "ana"}, {Name: "bia"}, {Name: "caio"}}}
+	var events []trace.Event
+	for i := range 60 {
+		at, who := time.Duration(i)*50*time.Microsecond, h.Members[i*i%3].Name
+		floor := trace.Event{At: at, Member: who, Kind: trace.KindFloor, State: []string{"requested", "cancelled", "deferred"}[i%3], Peer: "bia"}
+		floor.TS, floor.PeerTS = uint64(i), uint64(i)
+		events = append(events, floor)
+		if i%4 == 0 {
+			events = append(events, trace.Event{At: at, Member: who, Kind: trace.KindShow, Peer: who, Text: "a text that takes two lines"})
+		}
+		if i%10 < 3 {
+			events = append(events, trace.Event{At: at, Kind: trace.KindFault, Code: "deaf", Members: []string{who}, Text: "3s", State: "begin"})
+		}
+	}
+	s, err := newScene(h, list(events), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := lay(s)
+	if texts := len(p.labels); texts != 60 {
+		t.Errorf("%d texts of 60", texts)
+	}
+	noOverlap(t, "a crowd", p)
+	if last := p.notes[len(p.notes)-1]; last.y+lineHeight*float64(len(last.lines)) > p.bottom {
+		t.Error("the last note is below the picture")
+	}
+}
+
+// In the pictures of testdata each message is named, at each side to which it goes.
+func TestMessagesAreNamed(t *testing.T) {
+	for _, name := range []string{"two-ask", "crash", "partition"} {
+		p := layFile(t, name, Options{})
+		type side struct {
+			datagram string
+			right    bool
+		}
+		sides := map[side]bool{}
+		for _, a := range p.arrows {
+			sides[side{a.datagram, a.x2 > a.x1}] = true
+		}
+		named := 0
+		for _, l := range p.labels {
+			if strings.HasPrefix(l.style, "label") {
+				named++
+			}
+		}
+		if named != len(sides) {
+			t.Errorf("%s: %d names for %d messages", name, named, len(sides))
+		}
 	}
 }

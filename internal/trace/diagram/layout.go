@@ -105,7 +105,8 @@ func step(d time.Duration) float64 {
 }
 
 // layRows gives each moment its height. What happens at one moment is at one height;
-// the rest keeps its order, with room for the texts and a slope for each arrow.
+// the rest keeps its order. There is room for the texts above or below each place, so
+// that they find one without arrows, and a slope for each arrow.
 func (p *picture) layRows() {
 	free := make([]float64, len(p.columns)) // where a column is free again
 	for i := range free {
