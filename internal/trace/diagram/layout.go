@@ -208,7 +208,7 @@ type span struct {
 func (p *picture) spans(changes []change, before int) (out []span) {
 	y, state := top, before
 	for _, c := range changes {
-		if h := p.height(c.at); c.at > p.options.From {
+		if h := p.height(c.at); c.at >= p.options.From {
 			if h > y {
 				out = append(out, span{y, h, state})
 			}

@@ -62,7 +62,7 @@ func (s *scene) state(c *column, e *trace.Event) {
 		}
 	}
 	live := func(state int) {
-		if e.At <= s.options.From { // what it was before does not matter
+		if e.At < s.options.From { // what it was before does not matter
 			c.lives = c.lives[:0]
 		}
 		c.lives = append(c.lives, change{e.At, state})
@@ -75,7 +75,7 @@ func (s *scene) state(c *column, e *trace.Event) {
 	case trace.KindStop:
 		live(down)
 		leave()
-		if e.At <= s.options.From {
+		if e.At < s.options.From {
 			c.first = nil
 		} else {
 			c.views = append(c.views, change{e.At, -1})
@@ -86,7 +86,7 @@ func (s *scene) state(c *column, e *trace.Event) {
 		live(again)
 	case trace.KindView:
 		v := &view{hash: e.View, members: e.Members}
-		if e.At <= s.options.From {
+		if e.At < s.options.From {
 			c.first = v
 		} else {
 			c.views = append(c.views, change{e.At, s.viewIndex(v)})

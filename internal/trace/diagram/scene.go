@@ -208,7 +208,7 @@ func newScene(h trace.Header, events iter.Seq2[trace.Event, error], o Options) (
 	s.openEnds()
 	for _, c := range s.columns {
 		if c.first != nil {
-			c.views = append([]change{{o.From, s.viewIndex(c.first)}}, c.views...)
+			c.views = append([]change{{o.From - 1, s.viewIndex(c.first)}}, c.views...)
 		}
 	}
 	if err := s.order(); err != nil {
