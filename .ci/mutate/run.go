@@ -66,7 +66,7 @@ func plan(binary string) []stage {
 			names[class+1], sums[class+1] = append(names[class+1], name), sums[class+1]+took
 		}
 	}
-	limit := func(took time.Duration) int { return int(10*took/time.Second) + 3 }
+	limit := func(took time.Duration) int { return int(10*took/time.Second) + 1 }
 	var stages []stage
 	for i, n := range names {
 		if len(n) > 0 {
