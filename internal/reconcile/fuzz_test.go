@@ -3,6 +3,7 @@ package reconcile
 import (
 	"errors"
 	"flag"
+	"maps"
 	"testing"
 
 	"github.com/papo-chat/papo/internal/fuzzloop"
@@ -49,7 +50,8 @@ func FuzzReconcile(f *testing.F) {
 }
 
 // FuzzSession has two sides reconcile that have any of sixteen stamps and ids each, a
-// bit of the input for each: the differences told are the differences.
+// bit of the input for each, with frames as short as can be and without a limit: the
+// differences told are the differences.
 func FuzzSession(f *testing.F) {
 	fuzzloop.Schedule(f, func(t testing.TB, b []byte) {
 		var sides [2][]turn.Item
@@ -63,7 +65,11 @@ func FuzzSession(f *testing.F) {
 			}
 		}
 		wantA, wantB := difference(sides[0], sides[1]), difference(sides[1], sides[0])
-		onlyA, onlyB := Diff(NewSlice(sides[0]), NewSlice(sides[1]))
+		setA, setB := NewSlice(sides[0]), NewSlice(sides[1])
+		if talk := converse(t, setA, setB, MinFrameLimit, MinFrameLimit, nil); !maps.Equal(talk.have, wantA) || !maps.Equal(talk.need, wantB) {
+			t.Fatalf("%d had and %d needed, %d and %d differ", len(talk.have), len(talk.need), len(wantA), len(wantB))
+		}
+		onlyA, onlyB := Diff(setA, setB)
 		for _, c := range []struct {
 			got  []turn.ID
 			want map[turn.ID]bool

@@ -206,9 +206,21 @@ func initiatorMustTake(t testing.TB, s Set, msg []byte) {
 	if len(need) > len(msg)/32 {
 		t.Fatalf("Reconcile: %d ids needed from %d bytes", len(need), len(msg))
 	}
+	lists := map[turn.ID]int{} // in how many
+	r := &reader{left: msg[1:], size: len(msg)}
+	for len(need) > 0 && r.more() {
+		g, _ := r.next()
+		in := map[turn.ID]bool{}
+		for ; len(g.ids) > 0; g.ids = g.ids[len(turn.ID{}):] {
+			if id := turn.ID(g.ids[:len(turn.ID{})]); !in[id] {
+				in[id] = true
+				lists[id]++
+			}
+		}
+	}
 	for _, id := range need {
-		if !bytes.Contains(msg, id[:]) {
-			t.Fatal("Reconcile: a needed id is not in the message")
+		if lists[id]--; lists[id] < 0 {
+			t.Fatal("Reconcile: a needed id is not in the message, or was told for its list already")
 		}
 	}
 }

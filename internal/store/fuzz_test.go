@@ -317,14 +317,15 @@ func readUnsentPlainly(file []byte) []store.Unsent {
 }
 
 // FuzzUnsent takes whole files of unsent.log. What a plain reader finds is restored,
-// and stays so when the file is written anew.
+// and stays so when the file is written anew; so does what is queued behind it.
 func FuzzUnsent(f *testing.F) {
 	fuzzloop.Schedule(f, func(t testing.TB, content []byte) {
 		d := storetest.New()
 		d.Put(unsentPath, content)
 		o := options(d)
 		o.Replicas = 1
-		for range 2 {
+		want := readUnsentPlainly(content)
+		for i := range 3 {
 			s, r, err := store.Open(o)
 			if errors.Is(err, store.ErrOtherGroup) && bytes.HasPrefix(content, []byte("papo-unsent 1|")) {
 				return
@@ -332,8 +333,15 @@ func FuzzUnsent(f *testing.F) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if want := readUnsentPlainly(content); !slices.Equal(r.Unsent, want) {
+			if !slices.Equal(r.Unsent, want) {
 				t.Fatalf("%q is restored, not %q", r.Unsent, want)
+			}
+			u := store.Unsent{Line: turn.LineID{0xee, byte(i)}, Text: "queued behind it"}
+			if known := slices.ContainsFunc(want, func(v store.Unsent) bool { return v.Line == u.Line }); !known && len(want) < store.MaxUnsent {
+				if err := s.Queue(u.Line, u.Text); err != nil {
+					t.Fatal(err)
+				}
+				want = append(want, u)
 			}
 			if err := s.Close(); err != nil {
 				t.Fatal(err)

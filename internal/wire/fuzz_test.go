@@ -66,6 +66,10 @@ func writeSeeds(t *testing.T) {
 	} {
 		fuzzloop.WriteSeed(t, "FuzzDecode", name, b)
 	}
+	for name, size := range map[string]int{"one-piece": MaxFragData, "two-pieces": MaxFragData + 1, "two-whole-pieces": 2 * MaxFragData} {
+		said := bytes.Repeat([]byte("a"), size-turnsFixed-turnPrefix)
+		fuzzloop.WriteSeed(t, "FuzzDecode", name, encode(t, Turns{Turns: [][]byte{said}}))
+	}
 	unsorted := encode(t, Beat{Heard: []Heard{{1, 1, false}, {2, 2, true}}})
 	copy(unsorted[len(unsorted)-heardSize:], make([]byte, heardSize))
 	fuzzloop.WriteSeed(t, "FuzzDecode", "unsorted-BEAT", unsorted)
@@ -167,7 +171,11 @@ func reassemble(t testing.TB, l *letters, steps []byte) (ReassemblerStats, int) 
 			n := a / senders % numbers
 			key.number = uint32(n)
 			frag := l.pieces[s][n][b%len(l.pieces[s][n])]
+			before := r.Stats().Duplicates
 			got, complete := r.Add(now, key.from, frag)
+			if again := came[key]>>frag.Index&1 != 0; again && r.Stats().Duplicates != before+1 {
+				t.Fatalf("piece %d of message %v came again, and is not counted so", frag.Index, key)
+			}
 			came[key] |= 1 << frag.Index
 			if !complete {
 				break
