@@ -139,25 +139,25 @@ func TestSeenIsBounded(t *testing.T) {
 	f, b, at := pair()
 	from := func(m Member) { f.Receive(at, m, 1, Release{TS: 5}) }
 	from(b)
-	for i := range seenMax - 1 {
+	for i := range MostSeen - 1 {
 		from(member(i))
 	}
-	if len(f.seenBy) != seenMax {
+	if len(f.seenBy) != MostSeen {
 		t.Fatalf("%d incarnations are remembered", len(f.seenBy))
 	}
-	from(member(seenMax))
+	from(member(MostSeen))
 	known := func(m Member) bool { _, ok := f.seenBy[m]; return ok }
-	if len(f.seenBy) != seenMax || len(f.seenOrder) != seenMax || !known(b) || known(member(0)) || !known(member(1)) || !known(member(seenMax)) {
+	if len(f.seenBy) != MostSeen || len(f.seenOrder) != MostSeen || !known(b) || known(member(0)) || !known(member(1)) || !known(member(MostSeen)) {
 		t.Errorf("%d incarnations are remembered; that of the view: %v, the oldest: %v", len(f.seenBy), known(b), known(member(0)))
 	}
 
 	all := []Member{b}
-	for i := 1; i <= seenMax+1; i++ {
+	for i := 1; i <= MostSeen+1; i++ {
 		all = append(all, member(i))
 	}
 	f.SetView(at, NewView(all...))
-	from(member(seenMax + 1))
-	if len(f.seenBy) != seenMax || known(b) || !known(member(1)) || !known(member(seenMax+1)) {
+	from(member(MostSeen + 1))
+	if len(f.seenBy) != MostSeen || known(b) || !known(member(1)) || !known(member(MostSeen+1)) {
 		t.Errorf("%d incarnations are remembered; the oldest: %v", len(f.seenBy), known(b))
 	}
 }

@@ -36,9 +36,11 @@ const (
 	leaseLow    = 200 * time.Millisecond // a reply with less than this left is renewed at once
 	entryWait   = 50 * time.Millisecond  // see Await
 
-	sendingsKept = 64  // sendings whose time is remembered
-	seenMax      = 256 // incarnations whose numbers are remembered; see seenOf
+	sendingsKept = 64 // sendings whose time is remembered
 )
+
+// MostSeen is how many incarnations' numbers are remembered at most; see Sizes.
+const MostSeen = 256
 
 type state uint8
 
@@ -475,14 +477,14 @@ func (f *Floor) send(m Message, to ...Member) {
 	f.out = append(f.out, Send{To: to, Msg: m})
 }
 
-// seenOf remembers at most seenMax incarnations. At the bound the oldest that
+// seenOf remembers at most MostSeen incarnations. At the bound the oldest that
 // is not in the view is forgotten: a repeated datagram of it that is as old is
 // refused by whoever authenticates datagrams.
 func (f *Floor) seenOf(m Member) seen {
 	if s, ok := f.seenBy[m]; ok {
 		return s
 	}
-	if len(f.seenOrder) >= seenMax {
+	if len(f.seenOrder) >= MostSeen {
 		i := slices.IndexFunc(f.seenOrder, func(o Member) bool { return !f.view.Has(o) })
 		if i < 0 {
 			i = 0
@@ -492,4 +494,11 @@ func (f *Floor) seenOf(m Member) seen {
 	}
 	f.seenOrder = append(f.seenOrder, m)
 	return seen{}
+}
+
+// Sizes tells how many permissions it has, how many it gave, how many requests it defers,
+// and of how many incarnations it remembers numbers: MostSeen at most. There are as many
+// permissions and deferrals as the view has members, at most.
+func (f *Floor) Sizes() (permissions, grants, deferrals, seen int) {
+	return len(f.perms), len(f.grants), len(f.deferrals), len(f.seenBy)
 }

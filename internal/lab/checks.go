@@ -321,8 +321,14 @@ func (c *checks) sends(p *process, d peer.Datagram) {
 	}
 }
 
+// boundsEvery is after how many steps of all members the bounds of one are looked at.
+const boundsEvery = 64
+
 // step checks what must hold after every step of a member.
 func (c *checks) step(p *process) {
+	if p.w.steps%boundsEvery == 0 {
+		c.bounds(p)
+	}
 	f := p.core.Floor()
 	if _, ok := f.Holds(p.now().Boot); !ok {
 		return
@@ -349,6 +355,15 @@ func (c *checks) copied(m *machine) {
 	for _, l := range c.typed {
 		if l.who == m.who {
 			l.maybe = true
+		}
+	}
+}
+
+// bounds checks that no table of a member is larger than it may be.
+func (c *checks) bounds(p *process) {
+	for _, t := range p.core.Tables() {
+		if t.Size > t.Most {
+			p.w.wrong("bounds", "%s has %d of %s, and %d are the most", p.m.label(), t.Size, t.Name, t.Most)
 		}
 	}
 }

@@ -161,10 +161,10 @@ func TestMuchIsSent(t *testing.T) {
 // TestTableFullIsCounted: each datagram of who finds no place.
 func TestTableFullIsCounted(t *testing.T) {
 	m := alone()
-	for i := range maxOthers + 3 {
+	for i := range MostOthers + 3 {
 		m.Heard(0, uint64(1000+i), 1)
 	}
-	if got := m.Stats().TableFull; got != 3 || len(m.others.byID) != maxOthers {
+	if got := m.Stats().TableFull; got != 3 || len(m.others.byID) != MostOthers {
 		t.Errorf("%d others, and %d without a place", len(m.others.byID), got)
 	}
 }
@@ -172,13 +172,13 @@ func TestTableFullIsCounted(t *testing.T) {
 // TestGoneListIsBounded: of one BYE more than fits, the oldest is forgotten.
 func TestGoneListIsBounded(t *testing.T) {
 	var g goneList
-	for i := range uint64(maxGone) {
+	for i := range uint64(MostGone) {
 		g.add(1+i, 5)
 	}
 	g.add(2, 7) // again, with a newer counter
 	g.add(3, 4)
 	g.add(1000, 5)
-	if len(g.set) != maxGone || g.has(1, 0) || !g.has(4, 5) || g.has(4, 6) || !g.has(1000, 5) {
+	if len(g.set) != MostGone || g.has(1, 0) || !g.has(4, 5) || g.has(4, 6) || !g.has(1000, 5) {
 		t.Errorf("%d are gone", len(g.set))
 	}
 	if !g.has(2, 7) || !g.has(3, 5) {

@@ -200,7 +200,7 @@ func TestTableIsBounded(t *testing.T) {
 	}
 	w.changes = 0
 	w.run(5 * time.Second)
-	if n := len(x.m.others.byID); n != maxOthers {
+	if n := len(x.m.others.byID); n != MostOthers {
 		t.Errorf("%d in the table", n)
 	}
 	if s := x.m.Stats(); s.TableFull == 0 {
@@ -209,11 +209,11 @@ func TestTableIsBounded(t *testing.T) {
 	if w.changes != 0 || x.m.View().Len() != 3 {
 		t.Errorf("%d changes of views, %s", w.changes, w.show(x.m.View()))
 	}
-	for i := range uint64(3 * maxGone) {
+	for i := range uint64(3 * MostGone) {
 		x.m.Heard(w.now, i+1, 1)
 		x.m.Bye(w.now, i+1, 1)
 	}
-	if len(x.m.gone.set) != maxGone || !x.m.gone.has(3*maxGone, 1) || x.m.gone.has(1, 1) {
+	if len(x.m.gone.set) != MostGone || !x.m.gone.has(3*MostGone, 1) || x.m.gone.has(1, 1) {
 		t.Errorf("%d are remembered as gone", len(x.m.gone.set))
 	}
 }
@@ -236,7 +236,7 @@ func TestSlotIsCleared(t *testing.T) {
 	}
 	hears(0, 1, "d", "b")
 	slot := m.others.byID[incarnation("d")].slot
-	for i := range maxOthers - 2 { // all other places but one
+	for i := range MostOthers - 2 { // all other places but one
 		m.Heard(3*time.Second, uint64(1000000+i), 1)
 	}
 	hears(3*time.Second, 1, "b", "d")

@@ -1,7 +1,7 @@
 package member
 
 // slotSet is a set of slots of the table, one bit each.
-type slotSet [maxOthers / 64]uint64
+type slotSet [MostOthers / 64]uint64
 
 func (s *slotSet) add(slot int)     { s[slot/64] |= 1 << (slot % 64) }
 func (s *slotSet) remove(slot int)  { s[slot/64] &^= 1 << (slot % 64) }

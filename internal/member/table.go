@@ -5,21 +5,21 @@ import (
 	"time"
 )
 
-// maxOthers bounds the table of others: a full view, and as many again that
+// MostOthers bounds the table of others: a full view, and as many again that
 // are heard and not in it.
-const maxOthers = 2 * MaxMembers
+const MostOthers = 2 * MaxMembers
 
 // table holds the others, each at a slot of its own. When it is full, who has
 // been dropped for the longest makes room for a newcomer; if all are live, the
 // newcomer is ignored.
 type table struct {
 	byID  map[uint64]*peer
-	slots [maxOthers]*peer
+	slots [MostOthers]*peer
 	top   int     // no slot from here on was ever taken
 	byKey []*peer // those whose hello came, by key, then incarnation
 }
 
-func newTable() table { return table{byID: make(map[uint64]*peer, maxOthers)} }
+func newTable() table { return table{byID: make(map[uint64]*peer, MostOthers)} }
 
 // insert adds an incarnation that is not there. It returns nil if there is no room.
 func (t *table) insert(incarnation uint64) *peer {
@@ -70,14 +70,14 @@ func (t *table) index(p *peer) {
 	t.byKey = slices.Insert(t.byKey, i, p)
 }
 
-// maxGone bounds how many incarnations that said BYE are remembered. When it
+// MostGone bounds how many incarnations that said BYE are remembered. When it
 // is full the oldest is forgotten: what was recorded of it can then at most
 // keep a place in the table, as it can confirm nobody.
-const maxGone = 256
+const MostGone = 256
 
 // goneList remembers incarnations that said BYE, which is final.
 type goneList struct {
-	ring [maxGone]uint64
+	ring [MostGone]uint64
 	set  map[uint64]uint32 // with the counter of the BYE: what is newer shows that it was not its own
 	next int               // where the next one goes: once the ring is full, the place of the oldest
 }
@@ -95,13 +95,17 @@ func (g *goneList) add(incarnation uint64, counter uint32) {
 	if g.set == nil {
 		g.set = make(map[uint64]uint32)
 	}
-	if len(g.set) == maxGone {
+	if len(g.set) == MostGone {
 		delete(g.set, g.ring[g.next])
 	}
 	g.ring[g.next] = incarnation
 	g.set[incarnation] = counter
-	g.next = (g.next + 1) % maxGone
+	g.next = (g.next + 1) % MostGone
 }
 
 // within tells whether now is less than d after t.
 func within(now, t, d time.Duration) bool { return now-t < d }
+
+// Sizes tells how many others are in the table, and how many incarnations it remembers
+// as gone.
+func (m *Membership) Sizes() (others, gone int) { return len(m.others.byID), len(m.gone.set) }

@@ -104,7 +104,7 @@ func (r *reconciler) init() {
 // compareSettled looks at what a heartbeat says of its sender's record.
 func (c *Core) compareSettled(now Now, from uint64, b wire.Beat) {
 	r := &c.sync
-	if len(r.inSync) > maxContacts { // incarnations that are long gone
+	if len(r.told) > maxContacts { // incarnations that are long gone
 		r.init()
 	}
 	r.told[from] = told{b.Heads, b.Gaps, b.SettledStamp}

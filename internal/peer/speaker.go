@@ -15,6 +15,7 @@ import (
 const (
 	// maxQueue bounds the lines that wait; one more is refused with an error.
 	maxQueue = 4000 // unsent.log takes a few more
+	maxFit   = 512  // lines that go into one turn
 	// maxUndelivered bounds the own turns that are said and whose delivery is
 	// followed; at the bound the oldest is no longer told about. Besides, there
 	// are those that no fsync has covered yet: none of them is forgotten.
@@ -208,7 +209,7 @@ func (c *Core) speak(now Now) {
 
 // fit returns how many of the queued lines go into one turn.
 func (s *speaker) fit() int {
-	texts := make([]string, 0, min(len(s.queue), 512))
+	texts := make([]string, 0, min(len(s.queue), maxFit))
 	for _, l := range s.queue[:cap(texts)] {
 		texts = append(texts, l.text)
 	}

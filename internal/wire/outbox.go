@@ -71,3 +71,6 @@ func (o *Outbox) forget(i int) {
 	o.bytes -= o.kept[i].size
 	o.kept = slices.Delete(o.kept, i, i+1)
 }
+
+// Size tells how many messages are kept, and their bytes.
+func (o *Outbox) Size() (messages, bytes int) { return len(o.kept), o.bytes }

@@ -71,6 +71,9 @@ func (p *partial) reserved() int { return p.count * MaxFragData }
 // NewReassembler returns one that holds nothing.
 func NewReassembler() *Reassembler { return &Reassembler{} }
 
+// Size tells how many messages are unfinished, and the bytes that they take up.
+func (r *Reassembler) Size() (messages, bytes int) { return len(r.partials), r.bytes }
+
 // Stats returns the counts so far.
 func (r *Reassembler) Stats() ReassemblerStats { return r.stats }
 
