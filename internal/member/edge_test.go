@@ -1,6 +1,7 @@
 package member
 
 import (
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -210,5 +211,132 @@ func TestWhoIsThere(t *testing.T) {
 	m.Bye(30*ms, b, 3)
 	if _, ok := m.Lookup(b); ok || len(m.Peers()) != 0 || m.live != 0 {
 		t.Error("b is still there")
+	}
+}
+
+// TestUnheard: since when this member hears somebody that is not quiet, and nobody
+// confirms that it hears this one; anew, when it was not there itself for over a suspect.
+func TestUnheard(t *testing.T) {
+	m := alone()
+	if _, ok := m.Unheard(); ok {
+		t.Error("there is nobody")
+	}
+	m.meets(0, "b", 1)
+	m.Ready(0)
+	if _, ok := m.Unheard(); ok {
+		t.Error("b hears it")
+	}
+	counter := uint32(1)
+	at := func(now, since time.Duration) {
+		t.Helper()
+		counter++
+		m.Heard(now, incarnation("b"), counter)
+		m.Beat(now, incarnation("b"), counter, wire.Beat{Interval: 250 * ms})
+		m.choose(now)
+		if got, ok := m.Unheard(); got != since || ok != (since != never) {
+			t.Errorf("at %v it is unheard since %v, %v", now, got, ok)
+		}
+	}
+	at(100*ms, 100*ms)
+	at(600*ms, 100*ms)
+	at(1600*ms, 100*ms)
+	at(2601*ms, never)
+	at(3000*ms, 3000*ms)
+}
+
+// TestWakesForBeingLeftOut: it is told when it has lasted for a suspect, even if nothing
+// else is due.
+func TestWakesForBeingLeftOut(t *testing.T) {
+	m := alone()
+	m.pace.regular, m.pace.extra = time.Minute, never
+	if w := m.wake(ms); w != time.Minute {
+		t.Errorf("with nothing else due it wakes at %v", w)
+	}
+	m.selfOut = ms
+	if w := m.wake(ms); w != time.Second+ms {
+		t.Errorf("left out, it wakes at %v", w)
+	}
+	m.selfOutTold = true
+	if w := m.wake(ms); w != time.Minute {
+		t.Errorf("when that is told it wakes at %v", w)
+	}
+}
+
+// TestJitter: from 0.9 to 1.1 of a beat, all of it.
+func TestJitter(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	low, high := time.Hour, time.Duration(0)
+	for range 10_000 {
+		d := jitter(r, time.Second)
+		low, high = min(low, d), max(high, d)
+	}
+	if low < 900*ms || low > 901*ms || high < 1099*ms || high > 1100*ms {
+		t.Errorf("from %v to %v", low, high)
+	}
+	for range 1000 {
+		if d := jitter(r, 10); d < 9 || d > 11 {
+			t.Fatalf("of 10 it makes %d", d)
+		}
+	}
+}
+
+// TestOldestMakesRoom: of those who were dropped the one that was silent for the longest.
+func TestOldestMakesRoom(t *testing.T) {
+	m := alone()
+	for i := range maxOthers {
+		m.Heard(0, uint64(1000+i), 1)
+		p := m.others.byID[uint64(1000+i)]
+		p.sign, p.live = time.Duration(50+i), false
+	}
+	m.others.byID[1070].sign = 7
+	m.others.byID[1071].sign, m.others.byID[1071].live = 5, true
+	m.others.byID[1072].sign, m.others.byID[1072].inView = 5, true
+	if p := m.others.insert(9); p == nil || m.others.byID[1070] != nil || len(m.others.byID) != maxOthers {
+		t.Errorf("there are %d others, and not the oldest made room", len(m.others.byID))
+	}
+}
+
+// TestFullViewIsFollowed: a view of as many as may be is proper, one of more is not.
+func TestFullViewIsFollowed(t *testing.T) {
+	a, m := memberOf("a"), memberOf("m")
+	for most, want := range map[int]bool{2: false, 3: true, 4: true} {
+		c := New(Config{Self: m, MaxMembers: most}, 0)
+		if got := c.isProper(floor.NewView(a, m, memberOf("z")), &peer{Member: a}); got != want {
+			t.Errorf("three of at most %d: %v", most, got)
+		}
+	}
+}
+
+// TestOwnKeyIsNotLower: who is led by another incarnation of this member's own key is not
+// led by a lower one.
+func TestOwnKeyIsNotLower(t *testing.T) {
+	m := alone()
+	for who, want := range map[string]bool{"a": true, "m2": false, "z": false} {
+		m.meets(0, who, 1)
+		if got := m.isLedByLower(0, &peer{Member: memberOf("p"), leader: incarnation(who)}); got != want {
+			t.Errorf("led by %s: %v", who, got)
+		}
+	}
+}
+
+// TestPingIsDue: after half a suspect of silence, again after 80 ms; and once in a beat
+// only to who has not confirmed for four suspects and more.
+func TestPingIsDue(t *testing.T) {
+	m := alone()
+	const s = time.Second
+	for i, c := range []struct {
+		p    peer
+		want time.Duration
+	}{
+		{peer{sign: 10 * s, confirmed: 10 * s, pinged: never}, 10*s + s/2},
+		{peer{sign: 10 * s, confirmed: 9 * s, pinged: never}, 10 * s},
+		{peer{sign: 10 * s, confirmed: 9800 * ms, pinged: never, inView: true}, 10300 * ms},
+		{peer{sign: 10 * s, confirmed: 8 * s, since: 9200 * ms, pinged: never}, 10200 * ms},
+		{peer{sign: 10 * s, confirmed: 6 * s, pinged: 9999 * ms}, 10079 * ms},
+		{peer{sign: 10 * s, confirmed: 6 * s, pinged: 10 * s}, 10250 * ms},
+	} {
+		if got := m.pingDue(&c.p); got != c.want {
+			t.Errorf("row %d: %v, want %v", i, got, c.want)
+		}
 	}
 }

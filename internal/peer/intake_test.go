@@ -1,0 +1,122 @@
+package peer
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/papo-chat/papo/floor"
+	"github.com/papo-chat/papo/internal/seal"
+	"github.com/papo-chat/papo/internal/turn"
+	"github.com/papo-chat/papo/internal/wire"
+)
+
+// TestUnsentIsSaid: a line of the last run is said once the member takes part.
+func TestUnsentIsSaid(t *testing.T) {
+	ana := one(t)
+	ana.disk.queued = []QueuedLine{{ID: turn.LineID{1}, Text: "of the last run"}}
+	ana.start()
+	ana.g.pass(6 * time.Second)
+	if got := fmt.Sprint(ana.texts()); got != "[of the last run]" || len(ana.disk.queued) != 0 {
+		t.Errorf("said: %s, %d lines wait", got, len(ana.disk.queued))
+	}
+}
+
+// TestBadMessagesAreCounted: a hello with a name that nobody may have, and pieces that
+// make no message.
+func TestBadMessagesAreCounted(t *testing.T) {
+	ana := one(t)
+	counter := uint32(0)
+	say := func(m wire.Message) {
+		b, err := wire.Append(nil, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		counter++
+		ana.input(func(c *Core, now Now) {
+			c.Receive(now, Packet{From: "x", Incarnation: 99, Counter: counter, Payload: b})
+		})
+	}
+	for i, name := range []string{"bia", " bia", "e\u0301"} { // the last is not in NFC
+		h := wire.Hello{Name: name, Signature: seal.SignHello(ana.key(), turn.GroupID{9}, 99, name)}
+		copy(h.Key[:], ana.key()[32:])
+		if say(h); ana.core.counts.BadHello != uint64(i) {
+			t.Errorf("after %q: %d bad hellos", name, ana.core.counts.BadHello)
+		}
+	}
+	for i := range uint8(2) {
+		say(wire.Frag{Number: 1, Index: i, Count: 2, Data: make([]byte, wire.MaxFragData)})
+	}
+	if ana.core.counts.Undecodable != 1 {
+		t.Errorf("%d undecodable", ana.core.counts.Undecodable)
+	}
+}
+
+// TestAwaitedAreBounded: of the heads that come with permissions, 64 are waited for.
+func TestAwaitedAreBounded(t *testing.T) {
+	g := newGroup(t, 1, "ana", "bia")
+	g.pass(4 * time.Second)
+	c, now := g.ms[0].core, g.ms[0].time()
+	g.ms[1].dead = true
+	c.Say(now, 1, "x")
+	ts, asks, _ := c.floor.Request()
+	info, ok := c.members.Lookup(g.ms[1].core.self.Incarnation)
+	if !asks || !ok {
+		t.Fatal("ana does not ask bia")
+	}
+	for i := range maxWanted - 1 {
+		c.repair.awaited[turn.ID{9, byte(i)}] = true
+	}
+	c.receiveRep(now, info, 1, wire.Rep{
+		View: floor.ViewHash{1}, Clock: 1, Grants: []wire.Grant{{To: c.self, TS: ts, K: 1}}, Heads: []turn.ID{{1}, {2}},
+	}, false)
+	if len(c.repair.awaited) != maxWanted || c.repair.wants[turn.ID{1}] == nil || c.repair.wants[turn.ID{2}] == nil {
+		t.Errorf("%d are waited for, %d wanted", len(c.repair.awaited), len(c.repair.wants))
+	}
+}
+
+// TestHeldForUpToTheDelay: more than no time, up to the delay; what is due at once in the
+// order in which it came; and 1024 turns at the most, or 4 MiB.
+func TestHeldForUpToTheDelay(t *testing.T) {
+	g := newGroup(t, 1, "ana", "bia")
+	g.pass(6 * time.Second)
+	c, now := g.ms[0].core, g.ms[0].time()
+	d := &c.delay
+	hold := func(stamp uint64) { c.delays(now, incoming{s: g.ms[1].by(stamp, "x")}) }
+	d.most = 3
+	for i := range uint64(50) {
+		hold(1 + i)
+	}
+	for i, h := range d.held {
+		if wait := h.due - now.Boot; wait < 1 || wait > 3 {
+			t.Errorf("held for %d", wait)
+		}
+		if i > 0 && (h.due < d.held[i-1].due || h.due == d.held[i-1].due && h.came < d.held[i-1].came) {
+			t.Errorf("turn %d before turn %d", d.held[i-1].came, h.came)
+		}
+	}
+	if first, last := d.held[0].due, d.held[49].due; first != now.Boot+1 || last != now.Boot+3 {
+		t.Errorf("from %v to %v", first-now.Boot, last-now.Boot)
+	}
+
+	one := delayed{incoming: incoming{s: g.ms[1].by(1, "x")}, came: 1000}
+	for len(d.held) < maxDelayed-1 {
+		d.held = append(d.held, one)
+	}
+	hold(60)
+	if len(d.held) != maxDelayed || len(c.repair.incoming) != 0 {
+		t.Errorf("%d are held, %d not", len(d.held), len(c.repair.incoming))
+	}
+	hold(61)
+	if len(d.held) != maxDelayed || len(c.repair.incoming) != 1 || c.repair.incoming[0].s.Stamp() != 1 {
+		t.Errorf("%d are held, %d not", len(d.held), len(c.repair.incoming))
+	}
+	d.held = d.held[:10]
+	d.bytes = maxDelayedBytes - len(g.ms[1].by(62, "x").Bytes())
+	if hold(62); len(d.held) != 11 || d.bytes != maxDelayedBytes {
+		t.Errorf("%d of %d bytes are held", len(d.held), d.bytes)
+	}
+	if hold(63); len(d.held) != 11 {
+		t.Errorf("%d of %d bytes are held", len(d.held), d.bytes)
+	}
+}
