@@ -116,7 +116,7 @@ func TestHeldForUpToTheDelay(t *testing.T) {
 	if hold(62); len(d.held) != 11 || d.bytes != maxDelayedBytes {
 		t.Errorf("%d of %d bytes are held", len(d.held), d.bytes)
 	}
-	if hold(63); len(d.held) != 11 {
+	if hold(63); len(d.held) != 10 { // two older ones, which are a byte shorter, made room
 		t.Errorf("%d of %d bytes are held", len(d.held), d.bytes)
 	}
 }
