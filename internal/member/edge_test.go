@@ -262,21 +262,15 @@ func TestWakesForBeingLeftOut(t *testing.T) {
 	}
 }
 
-// TestJitter: from 0.9 to 1.1 of a beat, all of it.
-func TestJitter(t *testing.T) {
+// TestJitterOfLittle: from 0.9 to 1.1 of a few nanoseconds, too.
+func TestJitterOfLittle(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
-	low, high := time.Hour, time.Duration(0)
-	for range 10_000 {
-		d := jitter(r, time.Second)
-		low, high = min(low, d), max(high, d)
-	}
-	if low < 900*ms || low > 901*ms || high < 1099*ms || high > 1100*ms {
-		t.Errorf("from %v to %v", low, high)
-	}
+	seen := map[time.Duration]bool{}
 	for range 1000 {
-		if d := jitter(r, 10); d < 9 || d > 11 {
-			t.Fatalf("of 10 it makes %d", d)
-		}
+		seen[jitter(r, 10)] = true
+	}
+	if len(seen) != 3 || !seen[9] || !seen[10] || !seen[11] {
+		t.Errorf("of 10 it makes %v", seen)
 	}
 }
 

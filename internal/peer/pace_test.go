@@ -397,3 +397,34 @@ func TestOldestHeldGoesFirst(t *testing.T) {
 		t.Error("what is held is not counted")
 	}
 }
+
+// TestEndAgain: a second End can only shorten the time that is left.
+func TestEndAgain(t *testing.T) {
+	ana := one(t)
+	c, begun := ana.core, ana.time()
+	for i, e := range []struct {
+		at, linger, until time.Duration
+	}{
+		{0, Forever, 0},
+		{1, 10 * time.Second, 1 + 10*time.Second},
+		{2, Forever, 1 + 10*time.Second},
+		{3, 11 * time.Second, 1 + 10*time.Second},
+		{4, 10 * time.Second, 1 + 10*time.Second},
+		{5, 3 * time.Second, 5 + 3*time.Second},
+	} {
+		c.End(begun.later(e.at), e.linger)
+		until := c.ending.until
+		if until != 0 {
+			until -= begun.Boot
+		}
+		if until != e.until || c.ending.by != begun.Boot+30*time.Second {
+			t.Errorf("row %d: it lingers until %v, want %v", i, until, e.until)
+		}
+	}
+	if c.Tick(begun.later(5 + 3*time.Second - 1)); c.Exited() {
+		t.Error("it left too early")
+	}
+	if c.Tick(begun.later(5 + 3*time.Second)); !c.Exited() {
+		t.Error("it did not leave")
+	}
+}
