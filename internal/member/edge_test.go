@@ -334,3 +334,21 @@ func TestPingIsDue(t *testing.T) {
 		}
 	}
 }
+
+// TestSlotSet: each slot by itself.
+func TestSlotSet(t *testing.T) {
+	var all slotSet
+	for i := range maxOthers {
+		all.add(i)
+	}
+	for i := range maxOthers {
+		var s slotSet
+		if s.add(i); !s.has(i) || s.has((i+1)%maxOthers) || s.has((i+64)%maxOthers) || !s.within(all) || all.within(s) {
+			t.Errorf("with slot %d alone", i)
+		}
+		without := all
+		if without.remove(i); without.has(i) || !without.has((i+1)%maxOthers) || !without.has((i+64)%maxOthers) || s.within(without) {
+			t.Errorf("without slot %d", i)
+		}
+	}
+}

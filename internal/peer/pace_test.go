@@ -428,3 +428,23 @@ func TestEndAgain(t *testing.T) {
 		t.Error("it did not leave")
 	}
 }
+
+// TestHeartbeatTellsTheHold: a /hold is announced with its whole time, another hold with
+// that of its leases.
+func TestHeartbeatTellsTheHold(t *testing.T) {
+	ana := one(t)
+	c, now := ana.core, ana.time()
+	if b := c.beat(now, wire.Beat{}); b.Activity != wire.Idle || b.Left != 0 || b.TS != 0 {
+		t.Errorf("idle: %v", b)
+	}
+	c.floor.Ask(now.Boot)
+	ts, _, _ := c.floor.Request()
+	if b := c.beat(now.later(time.Second), wire.Beat{}); b.Activity != wire.Holding || b.Left != floor.Lease-time.Second || b.TS != ts {
+		t.Errorf("holding: %v", b)
+	}
+	c.floor.Leave(now.Boot + time.Second)
+	c.Hold(now.later(time.Second), 1, time.Minute)
+	if b := c.beat(now.later(3*time.Second), wire.Beat{}); b.Activity != wire.Holding || b.Left != 58*time.Second {
+		t.Errorf("in a /hold: %v", b)
+	}
+}
