@@ -56,6 +56,7 @@ func (c Cut) Apply(s *Schedule) *Schedule {
 	out.Drift, out.Late, out.Ops = slices.Clone(s.Drift), slices.Clone(s.Late), nil
 	if c.Members > 0 && c.Members < s.Members {
 		out.Members = c.Members
+		out.Names = out.Names[:min(len(out.Names), c.Members)]
 		out.Drift, out.Late = out.Drift[:min(len(out.Drift), c.Members)], out.Late[:min(len(out.Late), c.Members)]
 	}
 	if c.Until > 0 && c.Until < s.Until {
@@ -69,7 +70,7 @@ func (c Cut) Apply(s *Schedule) *Schedule {
 			continue
 		}
 		if c.Lines && op.Do == DoSay {
-			op.N, op.Size = 1, 0
+			op.N, op.Size, op.Text = 1, 0, ""
 		}
 		out.Ops = append(out.Ops, op)
 	}

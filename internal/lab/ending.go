@@ -122,7 +122,7 @@ func (c *checks) whole(w *world, p *process) {
 	}
 	for _, l := range c.typed {
 		if _, spoken := carried[l.id]; !spoken && !l.maybe && !c.gone(l) {
-			w.wrong("lost", "%s has never heard %q, which %s has accepted", p.m.label(), l.text, Name(l.who))
+			w.wrong("lost", "%s has never heard %q, which %s has accepted", p.m.label(), l.text, w.s.Name(l.who))
 		}
 	}
 	running := uint64(0) // of two copies one has left: what it alone has nobody gets

@@ -17,8 +17,14 @@ func (w *world) begin(op *Op) {
 	}
 	switch op.Do {
 	case DoSay:
-		for range max(op.N, 1) {
-			if text := w.text(op.Size); p != nil {
+		for range lines(op) {
+			text := op.Text
+			if text == "" {
+				text = w.text(op.Size)
+			} else {
+				w.serial++
+			}
+			if p != nil {
 				n := w.serial
 				command(func(c *peer.Core, now peer.Now) { c.Say(now, n, text) })
 			}
@@ -77,15 +83,33 @@ func (w *world) begin(op *Op) {
 	case DoCopy:
 		w.copy(m)
 	default:
-		w.net.cut(1, cutsOf(op))
+		if op.Do == DoSlow {
+			w.net.slow(op, 1)
+		} else {
+			w.net.cut(1, cutsOf(op))
+		}
 		if op.For > 0 {
 			w.push(item{at: w.now + op.For, kind: itemEnd, op: op})
 		}
 	}
 }
 
-// end ends an operation that cut links.
-func (w *world) end(op *Op) { w.net.cut(-1, cutsOf(op)) }
+// lines is how many lines an operation says.
+func lines(op *Op) int {
+	if op.Text != "" {
+		return 1
+	}
+	return max(op.N, 1)
+}
+
+// end ends an operation on links.
+func (w *world) end(op *Op) {
+	if op.Do == DoSlow {
+		w.net.slow(op, -1)
+		return
+	}
+	w.net.cut(-1, cutsOf(op))
+}
 
 // cutsOf tells which links an operation cuts. A copy of a member stands where the
 // member does.

@@ -10,6 +10,7 @@ import (
 	"github.com/papo-chat/papo/internal/store"
 	"github.com/papo-chat/papo/internal/store/storetest"
 	"github.com/papo-chat/papo/internal/trace"
+	"github.com/papo-chat/papo/internal/turn"
 )
 
 // startAgain is how long it takes until a start that failed is tried again.
@@ -50,7 +51,7 @@ func keyOf(who int) ed25519.PrivateKey {
 
 func newMachine(w *world, i, who int) *machine {
 	m := &machine{
-		w: w, i: i, who: who, name: Name(who), private: keyOf(who), disk: storetest.New(),
+		w: w, i: i, who: who, name: w.s.Name(who), private: keyOf(who), disk: storetest.New(),
 		clock: clock{base: time.Duration(i+1) * time.Hour},
 	}
 	if who < len(w.s.Drift) {
@@ -286,7 +287,7 @@ func (m *machine) mustRun() {
 
 // rot flips a bit of a replica, if a whole one is left.
 func (m *machine) rot(replica int) {
-	path := filepath.Join("/papo", "replicas", fmt.Sprintf("replica_%s_%d.log", m.name, replica%m.w.s.Replicas))
+	path := filepath.Join("/papo", "replicas", fmt.Sprintf("replica_%s_%d.log", turn.FoldName(m.name), replica%m.w.s.Replicas))
 	b, ok := m.disk.Get(path)
 	if !ok || len(b) == 0 || m.w.s.Replicas < 2 {
 		return

@@ -32,6 +32,7 @@ type datagram struct {
 type link struct {
 	cuts  int           // so many faults cut it now
 	burst int           // so many datagrams more are lost
+	slow  time.Duration // what is sent takes so much longer
 	last  time.Duration // when the last datagram that kept its place arrives
 }
 
@@ -75,8 +76,16 @@ func (n *network) heal() {
 	n.net, n.stale = near, nil
 	for from := range n.links {
 		for to := range n.links[from] {
-			n.links[from][to].cuts, n.links[from][to].burst = 0, 0
+			l := &n.links[from][to]
+			l.cuts, l.burst, l.slow = 0, 0, 0
 		}
+	}
+}
+
+// slow makes a link slower, or ends that.
+func (n *network) slow(op *Op, by time.Duration) {
+	if op.N < len(n.links) {
+		n.links[op.M][op.N].slow += by * time.Duration(op.Size) * time.Millisecond
 	}
 }
 
@@ -122,10 +131,13 @@ func (n *network) send(d *datagram, to *machine) {
 		why = lostTruncate
 	}
 	at := w.now + f.MinDelay + within(w.rng, f.MaxDelay-f.MinDelay)
-	if happens(w.rng, f.Reorder) {
+	switch {
+	case l.slow > 0:
+		at += l.slow // what is sent after that may come first
+	case happens(w.rng, f.Reorder):
 		at += within(w.rng, f.HoldBack)
 		w.some(SomeReorder)
-	} else {
+	default:
 		at = max(at, l.last) // delay alone changes no order
 		l.last = at
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/papo-chat/papo/internal/turn"
 )
 
 // The bounds of a schedule. One that is beyond them is refused.
@@ -18,6 +20,7 @@ const (
 type Schedule struct {
 	Seed        uint64          `json:"seed"`                   // of what is drawn while it runs
 	Members     int             `json:"members"`                // 1 to MaxMembers
+	Names       []string        `json:"names,omitempty"`        // of the first members; the others have names of their own
 	Replicas    int             `json:"replicas"`               // of each member
 	Saved       bool            `json:"saved,omitempty"`        // with checkpoints, which are real SQLite files
 	Signed      bool            `json:"signed,omitempty"`       // with real signatures, and datagrams that are really sealed
@@ -52,7 +55,7 @@ type Do string
 // What can be done. M is a member, For how long it lasts (0: until the faults end), N a
 // number, and Set members as bits.
 const (
-	DoSay     Do = "say"     // M says N lines, of Size bytes each
+	DoSay     Do = "say"     // M says N lines, of Size bytes each, or the one line Text
 	DoHold    Do = "hold"    // M holds the floor for For
 	DoRelease Do = "release" // M gives it back
 	DoCancel  Do = "cancel"  // M takes its lines back
@@ -71,6 +74,7 @@ const (
 	DoDeaf    Do = "deaf"    // M hears nobody for For
 	DoMute    Do = "mute"    // nobody hears M for For
 	DoOneWay  Do = "one-way" // N does not hear M for For
+	DoSlow    Do = "slow"    // what M sends to N in the next For takes Size milliseconds longer
 	DoBridge  Do = "bridge"  // nobody but M hears the others, and they hear M alone, for For
 	DoFull    Do = "full"    // M's disk is full for For
 	DoIO      Do = "io"      // N of 1000 operations of M's disk fail, for For
@@ -86,24 +90,36 @@ type Op struct {
 	M    int           `json:"m"`
 	N    int           `json:"n,omitempty"`
 	Size int           `json:"size,omitempty"`
+	Text string        `json:"text,omitempty"` // at most maxText bytes, and another in each operation
 	Set  uint64        `json:"set,omitempty"`
 	For  time.Duration `json:"for,omitempty"`
 }
 
 var dos = []Do{
 	DoSay, DoHold, DoRelease, DoCancel, DoAdvance, DoSync, DoDelay, DoOrder, DoQuit, DoKill, DoPower, DoWipe, DoPause, DoSleep, DoClock,
-	DoPart, DoDeaf, DoMute, DoOneWay, DoBridge, DoFull, DoIO, DoFsync, DoRot, DoCopy,
+	DoPart, DoDeaf, DoMute, DoOneWay, DoSlow, DoBridge, DoFull, DoIO, DoFsync, DoRot, DoCopy,
 }
 
 // names of members. Their keys are in another order.
 var names = []string{"ana", "bia", "caio", "davi", "eva", "fabio", "gil", "hugo", "iris"}
 
-// Name is the name of a member of a simulated group.
+// maxText bounds a line that an operation names.
+const maxText = 200
+
+// Name is the name of a member of a simulated group that was given none.
 func Name(i int) string {
 	if i < len(names) {
 		return names[i]
 	}
 	return fmt.Sprintf("m%d", i)
+}
+
+// Name is the name of a member.
+func (s *Schedule) Name(i int) string {
+	if i < len(s.Names) {
+		return s.Names[i]
+	}
+	return Name(i)
 }
 
 // Check tells what is wrong with a schedule that did not come from Generate.
@@ -117,9 +133,18 @@ func (s *Schedule) Check() error {
 		return fmt.Errorf("%d operations: %d are the most", len(s.Ops), MaxOps)
 	case s.Until < 0 || s.Until > MaxUntil:
 		return fmt.Errorf("faults for %v: %v is the most", s.Until, MaxUntil)
-	case len(s.Drift) > s.Members || len(s.Late) > s.Members:
-		return fmt.Errorf("the schedule has clocks or starts of more than its %d members", s.Members)
+	case len(s.Drift) > s.Members || len(s.Late) > s.Members || len(s.Names) > s.Members:
+		return fmt.Errorf("the schedule has clocks, starts or names of more than its %d members", s.Members)
 	}
+	said := map[string]bool{}
+	for i := range s.Members {
+		name := s.Name(i)
+		if plain, err := turn.CheckName("name", name); err != nil || plain != name || said[turn.FoldName(name)] {
+			return fmt.Errorf("member %d cannot have the name %q: it is another's, or no name", i, name)
+		}
+		said[turn.FoldName(name)] = true
+	}
+	clear(said)
 	for _, d := range s.Drift {
 		if d < -50 || d > 50 {
 			return fmt.Errorf("a clock that is off by %d %%", d)
@@ -135,14 +160,25 @@ func (s *Schedule) Check() error {
 		if op.At < last || op.At > s.Until || op.M < 0 || op.M >= s.Members || op.For < -MaxUntil || op.For > MaxUntil || op.N < 0 || op.N > 1000 || op.Size < 0 || op.Size > 8192 {
 			return fmt.Errorf("operation %d of the schedule is not possible: %v", i, op)
 		}
+		if op.Text != "" {
+			if op.Do != DoSay || len(op.Text) > maxText || said[op.Text] {
+				return fmt.Errorf("operation %d of the schedule cannot say %q: it is too long, or said before", i, op.Text)
+			}
+			said[op.Text] = true
+		}
 		last = op.At
 	}
 	return nil
 }
 
-// String is one line for people.
-func (o Op) String() string {
-	s := fmt.Sprintf("%8.3f s  %-8s %s", o.At.Seconds(), o.Do, Name(o.M))
+// String is one line for people, with the names of members that were given none.
+func (o Op) String() string { return o.line(Name) }
+
+func (o Op) line(name func(int) string) string {
+	s := fmt.Sprintf("%8.3f s  %-8s %s", o.At.Seconds(), o.Do, name(o.M))
+	if o.Text != "" {
+		s += fmt.Sprintf(" %q", o.Text)
+	}
 	if o.N != 0 {
 		s += fmt.Sprintf(" n=%d", o.N)
 	}
@@ -153,7 +189,7 @@ func (o Op) String() string {
 		var in []string
 		for i := range MaxMembers {
 			if o.Set>>i&1 != 0 {
-				in = append(in, Name(i))
+				in = append(in, name(i))
 			}
 		}
 		s += " {" + strings.Join(in, " ") + "}"
@@ -176,7 +212,7 @@ func (s *Schedule) String() string {
 		fmt.Fprintf(&b, "first starts at %v\n", s.Late)
 	}
 	for i, op := range s.Ops {
-		fmt.Fprintf(&b, "%4d  %v\n", i, op)
+		fmt.Fprintf(&b, "%4d  %s\n", i, op.line(s.Name))
 	}
 	return b.String()
 }
