@@ -35,6 +35,7 @@ type process struct {
 	wake  time.Duration   // when itemTick comes; 0: none is on its way
 	syncs []time.Duration // for each replica: when itemSync comes; 0: none
 	view  string          // as it was traced last
+	inc   uint64          // as it was traced last; 0: not yet
 
 	seen seen // what its checks know of it
 }
@@ -57,6 +58,7 @@ func newProcess(m *machine, s *store.Store, r *store.Restored) {
 		}
 		if rep.Repaired {
 			w.some(SomeMended)
+			p.mended()
 		}
 	}
 	if len(r.New) > 0 {
@@ -76,11 +78,6 @@ func newProcess(m *machine, s *store.Store, r *store.Restored) {
 		ReconcileEvery: 2 * time.Minute, Rand: rand.New(rand.NewPCG(w.rng.Uint64(), 0)), Signatures: w.signatures, Order: order,
 		Summary: r.Summary, Turns: r.New, Archive: p.archive(), Met: met(r), Unsent: unsent, Without: w.o.Without,
 	}, p.now())
-	if w.rec != nil {
-		inc := p.core.Self().Incarnation
-		w.rec.Know(inc, m.label())
-		w.rec.Emit(trace.Event{At: w.now, Member: m.label(), Kind: trace.KindStart, Incarnation: fmt.Sprintf("%016x", inc)})
-	}
 	if r.Summary.Count > 0 {
 		w.push(item{at: w.now + within(w.rng, loadTakes), kind: itemLoad, process: p})
 	}
@@ -112,10 +109,11 @@ func (p *process) perform() {
 		if p.gone() {
 			return
 		}
+		p.look()
 		p.seen.told(p, r.Events)
 		p.core.Done(p.now(), res)
 	}
-	p.traceView()
+	p.look()
 	p.w.check.step(p)
 	if p.core.Exited() {
 		p.exit()
@@ -312,9 +310,17 @@ func (p *process) repair() {
 	for _, rep := range r.Replicas {
 		if rep.Repaired {
 			p.w.some(SomeRepaired)
+			p.mended()
 		}
 	}
 	p.input(func() { p.core.Reconcile(p.now(), 0) })
+}
+
+// mended records that a damaged replica is whole again.
+func (p *process) mended() {
+	if p.w.rec != nil {
+		p.w.rec.Emit(trace.Event{At: p.w.now, Kind: trace.KindFault, Code: string(DoRot), Members: []string{p.m.label()}, State: "end"})
+	}
 }
 
 // exit is the end of a program that leaves.
@@ -355,9 +361,19 @@ func (p *process) over() {
 	}
 }
 
-func (p *process) traceView() {
+// look records what has changed in the core and no event tells: its incarnation and its
+// view.
+func (p *process) look() {
 	if p.w.rec == nil {
 		return
+	}
+	if inc := p.core.Self().Incarnation; inc != p.inc {
+		why := ""
+		if p.inc != 0 {
+			why = "anew"
+		}
+		p.inc = inc
+		p.w.rec.Started(p.w.now, p.m.label(), inc, why)
 	}
 	v := p.core.Floor().View()
 	if s := v.Hash().String(); s != p.view {

@@ -232,8 +232,14 @@ func (w *world) fault(op *Op, begins bool) {
 			}
 		}
 	}
+	if (op.Do == DoOneWay || op.Do == DoSlow) && op.N < len(w.machines) {
+		e.Peer, e.Count = w.machines[op.N].label(), op.Size
+	}
 	if op.For != 0 && begins {
 		e.Text = op.For.String()
+	}
+	if op.Do == DoSay {
+		e.Text = op.Text
 	}
 	w.rec.Emit(e)
 }
@@ -285,7 +291,7 @@ func Header(s *Schedule) trace.Header {
 	h := trace.Header{Source: trace.SourceLab, Seed: &s.Seed, Wall: epoch}
 	for i := range s.Members {
 		public := keyOf(i).Public().(ed25519.PublicKey)
-		h.Members = append(h.Members, trace.Member{Name: Name(i), Key: hex.EncodeToString(public)})
+		h.Members = append(h.Members, trace.Member{Name: s.Name(i), Key: hex.EncodeToString(public)})
 	}
 	return h
 }

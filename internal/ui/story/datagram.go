@@ -21,12 +21,17 @@ func (t *Teller) datagram(e trace.Event, d words.D) (text string, important bool
 	case trace.KindReceive:
 		t.of(e.Member).got(e.Member, e)
 		d["Message"] = message(e, e.Peer)
+		if e.Msg == "WAIT" {
+			d["Request"], d["Place"] = request(e.TS, e.Member), e.Place
+			d["Why"] = t.wordFor("story.wait-why.", e.Why)
+			return t.words.T("story.waits", d), true
+		}
 		return t.words.T("story.gets", d), false
 	}
 	d["Message"], d["Why"] = message(e, e.Peer), t.wordFor("story.lost.", e.Why)
 	switch e.Msg {
 	case "REQ", "REP", "RELEASE", "TURN":
-		important = true
+		important = e.Why != "nowhere" && e.Why != "repeated" // where nobody is, or it was before
 	}
 	return t.words.T("story.loses", d), important
 }

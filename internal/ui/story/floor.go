@@ -20,7 +20,7 @@ func (t *Teller) floor(e trace.Event, d words.D) (string, bool) {
 	case "deferred":
 		return t.defers(m, e, d), true
 	case "grant":
-		return t.grants(m, e, d), true
+		return t.grants(m, e, d)
 	case "granted":
 		return t.enters(m, e, d), true
 	case "renewed", "held":
@@ -87,11 +87,14 @@ func (m *member) notIdle(e trace.Event) {
 }
 
 // grants tells why a permission is given: F7, F8 and F9.
-func (t *Teller) grants(m *member, e trace.Event, d words.D) string {
+// One that was given before and is given again, as in a renewal, does not matter.
+func (t *Teller) grants(m *member, e trace.Event, d words.D) (string, bool) {
 	waited := m.deferred[e.Peer]
+	earlier, had := m.given[e.Peer]
+	again := had && earlier.ts == e.PeerTS && !waited
 	before := m.state
 	outside := m.outside(e.Peer, e, true)
-	m.gave(e.Peer, e.At)
+	m.gave(e.Peer, e.At, e.PeerTS)
 	d["Mine"], d["Waited"] = request(m.ts, e.Member), waited
 	key := words.Key("story.grants.idle")
 	mine, other := t.incarnations(e, d)
@@ -113,7 +116,7 @@ func (t *Teller) grants(m *member, e trace.Event, d words.D) string {
 		d["Outside"] = list(t.words, outside)
 		key = "story.grants.though-outside"
 	}
-	return t.words.T(key, d)
+	return t.words.T(key, d), !again
 }
 
 // incarnations puts the numbers that decide between equal times into a sentence. They

@@ -23,6 +23,12 @@ type permission struct {
 	ok bool // it counts: the member asked or held with this ts
 }
 
+// grant is a permission that a member gave.
+type grant struct {
+	at time.Duration
+	ts uint64 // of the request
+}
+
 // member is what is known of one. It is filled from its own events alone.
 type member struct {
 	incarnation string
@@ -39,7 +45,7 @@ type member struct {
 	// What it got and gave, for the reasons. Each has at most maxMembers names: more are
 	// not taken, and then whole is false.
 	permissions map[string]permission
-	given       map[string]time.Duration // when; until RELEASE or BYE of that one
+	given       map[string]grant // until RELEASE or BYE of that one
 	deferred    map[string]bool
 }
 
@@ -94,8 +100,8 @@ func put[V any](m *member, table *map[string]V, who string, v V) {
 }
 
 // gave is F9: whoever is answered has no permission of its own left here.
-func (m *member) gave(who string, at time.Duration) {
-	put(m, &m.given, who, at)
+func (m *member) gave(who string, at time.Duration, ts uint64) {
+	put(m, &m.given, who, grant{at, ts})
 	delete(m.permissions, who)
 	delete(m.deferred, who)
 }
@@ -137,7 +143,7 @@ func (m *member) outside(but string, e trace.Event, sure bool) []string {
 	}
 	var out []string
 	for x, given := range m.given {
-		if x != but && e.At-given < life && !slices.Contains(m.view, x) {
+		if x != but && e.At-given.at < life && !slices.Contains(m.view, x) {
 			out = append(out, x)
 		}
 	}

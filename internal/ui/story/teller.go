@@ -36,6 +36,7 @@ type Line struct {
 type Teller struct {
 	words   *words.Words
 	members map[string]*member
+	typed   string // the text of the latest line that the schedule of a simulation has
 }
 
 // New makes the teller of one trace.
@@ -97,8 +98,7 @@ func (t *Teller) tell(e trace.Event) (text string, important bool) {
 	case trace.KindTell:
 		return t.told(e, d)
 	case trace.KindFault:
-		d["Code"], d["Names"], d["Text"] = t.wordFor("story.fault-code.", e.Code), list(t.words, e.Members), short(e.Text)
-		return t.words.T("story.fault", d), true
+		return t.fault(e, d)
 	case trace.KindWrong:
 		d["Code"], d["Text"] = short(e.Code), short(e.Text)
 		return t.words.T("story.wrong", d), true
@@ -176,7 +176,7 @@ func (t *Teller) line(e trace.Event, d words.D) (string, bool) {
 	d["Text"] = short(e.Text)
 	switch e.State {
 	case "queued":
-		return t.words.T("story.line.queued", d), true
+		return t.words.T("story.line.queued", d), e.Text == "" || e.Text != t.typed
 	case "cancelled":
 		return t.words.T("story.line.cancelled", d), true
 	case "error":

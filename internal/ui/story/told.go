@@ -11,7 +11,7 @@ import (
 
 // quietCodes are those of docs/EVENTS.md that say nothing of the protocol.
 var quietCodes = []peer.Code{
-	peer.CodeAlone, peer.CodeJoining, peer.CodeOpenRoom, peer.CodeCatchingUp, peer.CodeDayChanged, peer.CodeOldLine, peer.CodeNewer, peer.CodeWaiting,
+	peer.CodeAlone, peer.CodeJoining, peer.CodeOpenRoom, peer.CodeCatchingUp, peer.CodeDayChanged, peer.CodeNewer, peer.CodeWaiting,
 	peer.CodeLateMore, peer.CodeUnsentKept,
 }
 
@@ -25,9 +25,12 @@ func (t *Teller) told(e trace.Event, d words.D) (text string, important bool) {
 		return t.words.T("story.reconciled", d), false
 	}
 	d["Who"] = name(e.Peer)
-	if text, ok := t.find("story.peer.", e.Code, d); ok {
-		joined := e.Code == string(peer.PeerJoined) || e.Code == string(peer.PeerLetIn) // the view tells it
-		return text, !joined
+	if text, ok := t.find("story.peer.", e.Code, d); ok && e.Peer != "" {
+		switch e.Code {
+		case string(peer.PeerJoined), string(peer.PeerLetIn), string(peer.PeerLeft):
+			return text, false // the view tells it
+		}
+		return text, true
 	}
 	code := peer.Code(cut(e.Code, maxList))
 	said := ui.NewSentences(t.words).Notice(peer.Notice{Code: code, Names: names(e.Members), Count: e.Count, Text: short(e.Text)})
