@@ -277,7 +277,7 @@ func TestJitterOfLittle(t *testing.T) {
 // TestOldestMakesRoom: of those who were dropped the one that was silent for the longest.
 func TestOldestMakesRoom(t *testing.T) {
 	m := alone()
-	for i := range maxOthers {
+	for i := range MostOthers {
 		m.Heard(0, uint64(1000+i), 1)
 		p := m.others.byID[uint64(1000+i)]
 		p.sign, p.live = time.Duration(50+i), false
@@ -285,7 +285,7 @@ func TestOldestMakesRoom(t *testing.T) {
 	m.others.byID[1070].sign = 7
 	m.others.byID[1071].sign, m.others.byID[1071].live = 5, true
 	m.others.byID[1072].sign, m.others.byID[1072].inView = 5, true
-	if p := m.others.insert(9); p == nil || m.others.byID[1070] != nil || len(m.others.byID) != maxOthers {
+	if p := m.others.insert(9); p == nil || m.others.byID[1070] != nil || len(m.others.byID) != MostOthers {
 		t.Errorf("there are %d others, and not the oldest made room", len(m.others.byID))
 	}
 }
@@ -338,16 +338,16 @@ func TestPingIsDue(t *testing.T) {
 // TestSlotSet: each slot by itself.
 func TestSlotSet(t *testing.T) {
 	var all slotSet
-	for i := range maxOthers {
+	for i := range MostOthers {
 		all.add(i)
 	}
-	for i := range maxOthers {
+	for i := range MostOthers {
 		var s slotSet
-		if s.add(i); !s.has(i) || s.has((i+1)%maxOthers) || s.has((i+64)%maxOthers) || !s.within(all) || all.within(s) {
+		if s.add(i); !s.has(i) || s.has((i+1)%MostOthers) || s.has((i+64)%MostOthers) || !s.within(all) || all.within(s) {
 			t.Errorf("with slot %d alone", i)
 		}
 		without := all
-		if without.remove(i); without.has(i) || !without.has((i+1)%maxOthers) || !without.has((i+64)%maxOthers) || s.within(without) {
+		if without.remove(i); without.has(i) || !without.has((i+1)%MostOthers) || !without.has((i+64)%MostOthers) || s.within(without) {
 			t.Errorf("without slot %d", i)
 		}
 	}
