@@ -120,3 +120,63 @@ func TestHeldForUpToTheDelay(t *testing.T) {
 		t.Errorf("%d of %d bytes are held", len(d.held), d.bytes)
 	}
 }
+
+// TestSessionEndsWithItsMember: when the other one leaves, and not when a third does.
+func TestSessionEndsWithItsMember(t *testing.T) {
+	c := one(t).core
+	c.sync.session = &session{with: 5}
+	if c.memberGone(6); c.sync.session == nil {
+		t.Error("another left")
+	}
+	if c.memberGone(5); c.sync.session != nil {
+		t.Error("it goes on")
+	}
+}
+
+// TestReasonOfAMessage: told for a WAIT, and of nothing else.
+func TestReasonOfAMessage(t *testing.T) {
+	ana := one(t)
+	c := ana.core
+	for why, want := range map[floor.Why]string{0: "", floor.WhyHolding: "holding"} {
+		c.verbose, c.out.Events = true, nil
+		c.sentMsg(ana.time(), "X", "bia", 1, 2, why, 3)
+		c.verbose = false
+		c.sentMsg(ana.time(), "Y", "bia", 1, 2, why, 3)
+		if len(c.out.Events) != 1 || c.out.Events[0].(Floor).Why != want || c.out.Events[0].(Floor).Msg != "X" {
+			t.Errorf("%v", c.out.Events)
+		}
+	}
+}
+
+// TestVerifyIsForSeveral: one signature is checked where it is needed, two and more at once.
+func TestVerifyIsForSeveral(t *testing.T) {
+	ana := one(t)
+	for n := range 4 {
+		var m wire.Turns
+		for i := range n {
+			m.Turns = append(m.Turns, ana.by(uint64(i+1), "x").Bytes())
+		}
+		var ps []Packet
+		if n > 0 {
+			b, err := wire.Append(nil, m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ps = []Packet{{Payload: b}, {Payload: b}, {}}
+		}
+		asked := 0
+		ana.core.Verify(ps, func(n int, do func(i int)) {
+			asked = n
+			for i := range n {
+				do(i)
+			}
+		})
+		want := n
+		if n < 2 {
+			want = 0
+		}
+		if asked != want || len(ana.core.verified) != want {
+			t.Errorf("of %d turns %d were looked at, %d verified", n, asked, len(ana.core.verified))
+		}
+	}
+}
