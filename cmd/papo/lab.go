@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -245,6 +246,7 @@ func (p *program) labMany(v *labFlags, o lab.Options) int {
 	if v.trace != "" || v.schedule != "" || v.cut.String() != "" || v.print || v.shrink {
 		return p.fail(exitUsage, p.words.T("error.lab-one"))
 	}
+	debug.SetGCPercent(400) // runs are short, and leave all of their memory
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	began, told, steps, turns := time.Now(), time.Now(), 0, 0

@@ -154,10 +154,11 @@ func (d *Disk) Rot(path string, offset int, bit uint) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if n := d.names[path]; n != nil {
-		for _, data := range [][]byte{n.data, n.durable} {
-			if offset < len(data) {
-				data[offset] ^= 1 << (bit % 8)
-			}
+		if offset < len(n.data) {
+			n.data[offset] ^= 1 << (bit % 8)
+		}
+		if offset < len(n.durable) && (offset >= len(n.data) || &n.durable[offset] != &n.data[offset]) { // else they share it
+			n.durable[offset] ^= 1 << (bit % 8)
 		}
 	}
 }

@@ -143,3 +143,25 @@ func TestFaults(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A bit that flips is flipped for who has the file open, and after a power cut too.
+func TestRot(t *testing.T) {
+	for _, synced := range []bool{true, false} {
+		d := storetest.New()
+		if err := d.MkdirAll("/a"); err != nil {
+			t.Fatal(err)
+		}
+		write(t, d, "/a/x", "ab", true)
+		d.SyncDir("/a")
+		if !synced {
+			write(t, d, "/a/x", "cd", false)
+		}
+		d.Rot("/a/x", 1, 0)
+		d.Rot("/a/x", 99, 0)
+		got, _ := d.Get("/a/x")
+		cut, _ := d.PowerCut(rand.New(rand.NewPCG(1, 1))).Get("/a/x")
+		if got[1] != 'c' || cut[1] != 'c' {
+			t.Errorf("synced %t: %q, and after a power cut %q", synced, got, cut)
+		}
+	}
+}
