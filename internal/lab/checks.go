@@ -59,7 +59,6 @@ type checks struct {
 	said  []*told           // of turns, in the order of saying
 	lines map[turn.LineID]*typed
 	typed []*typed // of lines, in the order of typing
-	lost  int      // of turns
 }
 
 // accept notes a line.
@@ -108,7 +107,7 @@ func (e *seen) start(p *process, r *store.Restored) {
 	for _, u := range r.Unsent {
 		unsent[u.Line] = true
 		if l := w.check.lines[u.Line]; l == nil || l.text != u.Text {
-			w.wrong("lines", "%s finds a line in unsent.log that nobody typed: %q", m.label(), u.Text)
+			w.wrong("lines", "%s finds a line in unsent.log that nobody typed: %.40q", m.label(), u.Text)
 		}
 	}
 	w.check.restarted(m, e.had, unsent)
@@ -195,9 +194,9 @@ func (c *checks) say(w *world, m *machine, k *told) {
 			// It could not be noted in unsent.log, and is said all the same.
 			c.accept(typed{id: id, who: m.who, text: v.Texts[i], turn: t.ID(), maybe: true})
 		case l.text != v.Texts[i] || l.who != m.who:
-			w.wrong("lines", "%s says %q, and the line was %q", m.label(), v.Texts[i], l.text)
+			w.wrong("lines", "%s says %.40q, and the line was %.40q", m.label(), v.Texts[i], l.text)
 		case l.turn != (turn.ID{}) && l.turn != t.ID() && !m.copied && !c.gone(l):
-			w.wrong("once", "%q is said twice, in turns %s and %s", l.text, l.turn.Short(), t.ID().Short())
+			w.wrong("once", "%.40q is said twice, in turns %s and %s", l.text, l.turn.Short(), t.ID().Short())
 		default:
 			l.turn = t.ID()
 		}
@@ -264,12 +263,11 @@ func (c *checks) restarted(m *machine, had map[turn.ID]bool, unsent map[turn.Lin
 			continue
 		}
 		if !m.rotten && (!t.power || t.durable[id]) {
-			w.wrong("lost", "%s has lost turn %s (%q), though its disk had it", m.label(), id.Short(), k.signed.Turn().Texts)
+			w.wrong("lost", "%s has lost turn %s (%.40q), though its disk had it", m.label(), id.Short(), k.signed.Turn().Texts)
 			return
 		}
 		if k.has &^= 1 << m.i; k.has == 0 {
 			k.lost = true // unless it is on its way to somebody
-			c.lost++
 		}
 	}
 	for _, l := range c.typed {
@@ -283,7 +281,7 @@ func (c *checks) restarted(m *machine, had map[turn.ID]bool, unsent map[turn.Lin
 		case m.copied, m.rotten, t.power && !l.said, k != nil && k.lost && t.power:
 			l.maybe = true
 		default:
-			w.wrong("lost", "%s has lost the line %q: it is neither said nor offered again", m.label(), l.text)
+			w.wrong("lost", "%s has lost the line %.40q: it is neither said nor offered again", m.label(), l.text)
 			return
 		}
 	}

@@ -27,7 +27,7 @@ func (w *world) calm() bool {
 		switch {
 		case p == nil && m.copied:
 			continue
-		case p == nil || p.core.Floor().IsQuiet() || p.core.History().Partial() || p.core.Unsent() > 0 || p.core.History().Missing() > w.check.lost || len(p.seen.hidden) > 0:
+		case p == nil || p.core.Floor().IsQuiet() || p.core.History().Partial() || p.core.Unsent() > 0 || w.misses(p) || len(p.seen.hidden) > 0:
 			return false
 		}
 		if _, asks, holds := p.core.Floor().Request(); asks || holds {
@@ -41,6 +41,34 @@ func (w *world) calm() bool {
 		}
 	}
 	return first != nil
+}
+
+// misses tells whether a program lacks turns that it can get: those that are on the disk
+// of no machine that runs nobody gets.
+func (w *world) misses(p *process) bool {
+	missing := p.core.History().Missing()
+	if missing == 0 {
+		return false
+	}
+	running := w.running()
+	for _, k := range w.check.said {
+		if k.has&running == 0 {
+			missing--
+		}
+	}
+	return missing > 0
+}
+
+// running are the machines whose program runs, as bits. Of two copies one has left, and
+// what it alone has it keeps.
+func (w *world) running() uint64 {
+	set := uint64(0)
+	for _, m := range w.machines {
+		if m.runs != nil {
+			set |= 1 << m.i
+		}
+	}
+	return set
 }
 
 // restless says why a group has not found together in time.
@@ -115,22 +143,17 @@ func (c *checks) whole(w *world, p *process) {
 		c.stored(w, p.m, t)
 		for j, id := range t.Turn().LineIDs {
 			if before, twice := carried[id]; twice {
-				w.wrong("once", "%q is in the record twice, in turns %s and %s", t.Turn().Texts[j], before.Short(), it.ID.Short())
+				w.wrong("once", "%.40q is in the record twice, in turns %s and %s", t.Turn().Texts[j], before.Short(), it.ID.Short())
 			}
 			carried[id] = it.ID
 		}
 	}
 	for _, l := range c.typed {
 		if _, spoken := carried[l.id]; !spoken && !l.maybe && !c.gone(l) {
-			w.wrong("lost", "%s has never heard %q, which %s has accepted", p.m.label(), l.text, w.s.Name(l.who))
+			w.wrong("lost", "%s has never heard %.40q, which %s has accepted", p.m.label(), l.text, w.s.Name(l.who))
 		}
 	}
-	running := uint64(0) // of two copies one has left: what it alone has nobody gets
-	for _, m := range w.machines {
-		if m.runs != nil {
-			running |= 1 << m.i
-		}
-	}
+	running := w.running()
 	for _, k := range c.said {
 		if id := k.signed.ID(); k.has&running != 0 && !h.Has(id) {
 			w.wrong("lost", "%s lacks turn %s, which nobody has lost", p.m.label(), id.Short())

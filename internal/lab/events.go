@@ -131,11 +131,11 @@ func (e *seen) line(p *process, v peer.Line) {
 		k := c.turns[v.Turn]
 		switch {
 		case k == nil:
-			w.wrong("said", "%s tells %q as said, and no turn carries it", p.m.label(), l.text)
+			w.wrong("said", "%s tells %.40q as said, and no turn carries it", p.m.label(), l.text)
 		case k.by != p:
 			w.some(SomeOldSaid)
 		case !e.durable[v.Turn] && k.kept&^(1<<p.m.i) == 0:
-			w.wrong("said", "%s tells %q as said, and nobody has it on a disk for good", p.m.label(), l.text)
+			w.wrong("said", "%s tells %.40q as said, and nobody has it on a disk for good", p.m.label(), l.text)
 		}
 		l.said = true
 	}
