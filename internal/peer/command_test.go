@@ -190,3 +190,23 @@ func TestNamesAreBounded(t *testing.T) {
 		t.Errorf("%d names", len(n.first))
 	}
 }
+
+// TestWarningsAreBounded: of a name that another key had, once for each key, 4096 keys at
+// the most.
+func TestWarningsAreBounded(t *testing.T) {
+	ana := one(t)
+	c := ana.core
+	for warned, want := range map[int][]int{maxNames - 1: {1, 0}, maxNames: {0, 0}} {
+		c.names.warned = map[turn.Key]bool{}
+		for i := range warned {
+			c.names.warned[turn.Key{9, byte(i >> 8), byte(i)}] = true
+		}
+		for i, n := range want {
+			c.out.Events = nil
+			c.greet(ana.time(), wire.Hello{Key: turn.Key{1}, Name: "ana"})
+			if len(c.out.Events) != n || n == 1 && c.out.Events[0].(Notice).Code != CodeNameClash {
+				t.Errorf("after %d warnings, hello %d: %v", warned, i, c.out.Events)
+			}
+		}
+	}
+}
