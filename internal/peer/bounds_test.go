@@ -174,7 +174,7 @@ func TestMarksOfTheClock(t *testing.T) {
 		now.Wall = now.Wall.Add(10 * time.Millisecond)
 		c.clock(now)
 	}
-	if ago := now.Boot - c.marks[0].at; ago < 2*time.Second || ago >= 2*time.Second+Beat || len(c.marks) != 9 {
+	if ago := now.Boot - c.marks[0].at; ago < 2*time.Second || ago >= 2*time.Second+Beat || len(c.marks) != 9 || c.marks[1].at-c.marks[0].at != Beat {
 		t.Errorf("%d marks, the first of %v ago", len(c.marks), ago)
 	}
 }
@@ -415,12 +415,31 @@ func TestMore(t *testing.T) {
 		{session{top: 1000, from: 800, to: 800, reached: 800}, 100, 0},
 		{session{top: 100, from: 0, to: 100, reached: 50, received: 5}, 100, 0},
 		{session{top: 1000, from: 0, to: 100, reached: 50, received: 5}, 100, 0},
+		{session{top: 1000, from: 0, to: 100, reached: 50, received: 5, needed: map[turn.ID]bool{{1}: true}}, 100, 0},
 		{session{top: 1000, from: 800, to: everyStampEnd, reached: 800, received: 5}, 100, 0},
 		// At least what it waits for.
 		{session{top: 1000, from: 0, to: 101, reached: 101, received: 9, needed: map[turn.ID]bool{{1}: true, {2}: true}}, 100, 2},
 	} {
 		if got := c.s.more(c.base); got != c.want {
 			t.Errorf("row %d: %d, want %d", i, got, c.want)
+		}
+	}
+}
+
+// TestReachOfASession: the highest stamp that came and is of the window.
+func TestReachOfASession(t *testing.T) {
+	ana := one(t)
+	h := ana.core.history
+	for _, stamp := range []uint64{5, 7} {
+		h.Add(ana.by(stamp, "x"))
+	}
+	for to, want := range map[uint64]uint64{5: 2, 6: 5, 7: 5, 8: 7} {
+		s := session{to: to, reached: 2}
+		for i := range h.Len() {
+			s.reach(h, h.At(i).ID)
+		}
+		if s.reach(h, turn.ID{9}); s.reached != want {
+			t.Errorf("of the window up to %d: %d, want %d", to, s.reached, want)
 		}
 	}
 }

@@ -367,7 +367,20 @@ func TestProgressIsTold(t *testing.T) {
 			t.Errorf("row %d: %s, want %s", i, got, w.want)
 		}
 	}
-	c.repair.urgent = nil
+	c.sync.session = &session{top: 1000, from: 800, to: 800, reached: 800, received: 400}
+	c.progress.base, c.progress.got = 100, 1650
+	c.tellProgress(now.later(3 * time.Second))
+	if e := c.out.Events[0].(Notice); e.Count != 1650 || e.Total != 1650+1400 {
+		t.Errorf("%d of %d", e.Count, e.Total)
+	}
+	c.out.Events = nil
+	c.sync.session.received = 0 // how many more is not known
+	c.tellProgress(now.later(4 * time.Second))
+	if e := c.out.Events[0].(Notice); e.Count != 1650 || e.Total != 0 {
+		t.Errorf("%d of %d", e.Count, e.Total)
+	}
+	c.out.Events = nil
+	c.repair.urgent, c.sync.session = nil, nil
 	if got := told(2*time.Second+1, 1700); got != "[1700]" || c.progress.next != 0 {
 		t.Errorf("the end: %s", got)
 	}
@@ -446,5 +459,42 @@ func TestHeartbeatTellsTheHold(t *testing.T) {
 	c.Hold(now.later(time.Second), 1, time.Minute)
 	if b := c.beat(now.later(3*time.Second), wire.Beat{}); b.Activity != wire.Holding || b.Left != 58*time.Second {
 		t.Errorf("in a /hold: %v", b)
+	}
+}
+
+// TestOwnTurnsAreFollowed: until all of the view have them; while there is nobody else,
+// on and on. An fsync of another replica, or before its append, is none.
+func TestOwnTurnsAreFollowed(t *testing.T) {
+	g := newGroup(t, 1, "ana")
+	g.pass(6 * time.Second)
+	ana := g.ms[0]
+	ana.say("x")
+	g.pass(time.Second)
+	if n := len(ana.core.speaker.own); n != 1 {
+		t.Errorf("alone %d are followed", n)
+	}
+	o := ana.core.speaker.own[0]
+	o.said, o.seq, o.replicas = false, 7, []error{errFull, nil}
+	for _, f := range []struct {
+		replica int
+		seq     uint64
+		want    bool
+	}{{0, 9, false}, {2, 9, false}, {1, 6, false}, {1, 7, true}} {
+		if ana.core.Synced(ana.time(), f.replica, f.seq); o.said != f.want {
+			t.Errorf("after fsync %d of replica %d it is said: %v", f.seq, f.replica, o.said)
+		}
+	}
+
+	g = newGroup(t, 1, "ana", "bia", "caio")
+	g.pass(6 * time.Second)
+	ana = g.ms[0]
+	ana.say("x")
+	g.pass(50 * time.Millisecond)
+	if n := len(ana.core.speaker.own); n != 1 {
+		t.Errorf("at first %d are followed", n)
+	}
+	g.pass(time.Second)
+	if n := len(ana.core.speaker.own); n != 0 {
+		t.Errorf("%d are followed though all have them", n)
 	}
 }

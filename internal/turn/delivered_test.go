@@ -52,6 +52,7 @@ func TestDelivered(t *testing.T) {
 		{"gap", "lost 1", 100, "1", true},
 
 		{"6", "5", 1, "5", true}, // as many turns are walked through as need be,
+		{"6 side", "6 side", 0, "6 side", true},
 		{"6", "1", 5, "1", true}, // and not one more than the limit
 		{"6", "1", 4, "", false},
 		{"6", "side 3", 3, "3", true}, // none below what is asked for
