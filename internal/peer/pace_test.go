@@ -498,3 +498,92 @@ func TestOwnTurnsAreFollowed(t *testing.T) {
 		t.Errorf("%d are followed though all have them", n)
 	}
 }
+
+// TestToldIsBounded: of more incarnations than contacts all is forgotten.
+func TestToldIsBounded(t *testing.T) {
+	ana := one(t)
+	r := &ana.core.sync
+	for n, want := range map[int]int{maxContacts: maxContacts + 1, maxContacts + 1: 1} {
+		r.init()
+		for i := range uint64(n) {
+			r.inSync[1000+i] = true
+		}
+		if ana.core.compareSettled(ana.time(), 5, wire.Beat{}); len(r.inSync) != want {
+			t.Errorf("after %d: %d", n, len(r.inSync))
+		}
+	}
+}
+
+// TestReconciledEvery: so often, though nothing differs, and not more often.
+func TestReconciledEvery(t *testing.T) {
+	g := newGroup(t, 1, "ana", "bia")
+	g.pass(6 * time.Second)
+	c, now := g.ms[0].core, g.ms[0].time()
+	for ago, want := range map[time.Duration]bool{2*time.Minute - 1: false, 2 * time.Minute: true} {
+		c.sync.session, c.sync.due, c.sync.every = nil, 0, now.Boot-ago
+		if c.tickSync(now); (c.sync.session != nil) != want {
+			t.Errorf("%v after the last one: %v", ago, c.sync.session != nil)
+		}
+	}
+}
+
+// TestSyncTriesAgain: a member that is not in sync is compared three times more, a second
+// apart; one that has no time is asked twenty times more, within a second each.
+func TestSyncTriesAgain(t *testing.T) {
+	g := newGroup(t, 1, "ana", "bia")
+	g.pass(6 * time.Second)
+	c, now, bia := g.ms[0].core, g.ms[0].time(), g.ms[1].core.self.Incarnation
+	y := &syncing{n: 1, left: []uint64{bia}, names: map[uint64]string{bia: "bia"}}
+	for i := range 4 {
+		c.report(now, y, &session{with: bia, received: 2, have: 1}, true)
+		if again := i < 3; (len(y.left) == 1) != again || again && (y.tries != i+1 || y.again != now.Boot+time.Second) {
+			t.Errorf("comparison %d: %d are left, %d tries", i, len(y.left), y.tries)
+		}
+	}
+	if len(y.reports) != 1 || y.reports[0].Received != 8 || y.reports[0].InSync || y.tries != 0 {
+		t.Errorf("%v", y.reports)
+	}
+
+	y = &syncing{n: 1, left: []uint64{bia}, names: map[uint64]string{bia: "bia"}, tries: syncRetries}
+	c.sync.syncing = y
+	for i := range 20 {
+		c.sync.session = &session{with: bia}
+		c.refused(now)
+		if wait := y.again - now.Boot; c.sync.session != nil || y.refused != i+1 || wait < 0 || wait >= time.Second {
+			t.Fatalf("refused %d times, again after %v", y.refused, wait)
+		}
+	}
+	c.sync.session = &session{with: bia}
+	if c.refused(now); len(y.left) != 0 || y.refused != 0 {
+		t.Errorf("%d are left", len(y.left))
+	}
+}
+
+// TestLateTurnsOfAMerge: many late turns that come by repair are shown together: from the
+// twenty-first on, or from the first on within a minute of a merge.
+func TestLateTurnsOfAMerge(t *testing.T) {
+	ana := one(t)
+	c, now := ana.core, ana.time()
+	s := &c.screen
+	add := func(n int, repair bool) {
+		for i := range n {
+			s.add(c, now, ana.by(uint64(i+1), fmt.Sprint(n, i)), repair)
+		}
+	}
+	for i, w := range []struct {
+		late   int
+		repair bool
+		met    time.Duration
+		merges bool
+	}{
+		{20, true, 0, false}, {21, true, 0, true}, {30, false, 0, false},
+		{1, true, now.Boot - time.Minute + 1, true}, {1, true, now.Boot - time.Minute, false},
+	} {
+		s.order, s.batch, s.late, s.merging, s.met, s.catching = nil, nil, 0, 0, w.met, false
+		s.last, s.any = turn.Item{Stamp: 1000}, true
+		add(w.late, w.repair)
+		if s.merging != 0 != w.merges || w.merges && s.merging != now.Boot+catchUpLimit {
+			t.Errorf("row %d: %d late turns are shown together at %v", i, w.late, s.merging)
+		}
+	}
+}
