@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/papo-chat/papo/internal/turn"
 	"github.com/papo-chat/papo/internal/wire"
 )
 
