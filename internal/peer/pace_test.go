@@ -334,6 +334,18 @@ func TestOwnTurnsAreFollowed(t *testing.T) {
 	if n := len(ana.core.speaker.own); n != 1 {
 		t.Errorf("alone %d are followed", n)
 	}
+	for len(ana.core.speaker.own) < maxUndelivered {
+		ana.core.speaker.own = append(ana.core.speaker.own, &own{said: true})
+	}
+	first, last := ana.core.speaker.own[0], ana.core.speaker.own[maxUndelivered-1]
+	ana.say("y")
+	if s := &ana.core.speaker; len(s.own) != maxUndelivered || s.own[0] == first || s.own[maxUndelivered-2] != last {
+		t.Errorf("%d are followed", len(s.own))
+	}
+	if firstError([]error{nil, errFull}) != errFull.Error() || firstError([]error{nil}) != "" {
+		t.Error("another error than the first")
+	}
+	ana.core.speaker.own = []*own{first}
 	o := ana.core.speaker.own[0]
 	o.said, o.seq, o.replicas = false, 7, []error{errFull, nil}
 	for _, f := range []struct {

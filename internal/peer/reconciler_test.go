@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/papo-chat/papo/internal/reconcile"
 	"github.com/papo-chat/papo/internal/wire"
 )
 
@@ -221,5 +222,44 @@ func TestNextSession(t *testing.T) {
 		if c.nextSession(now); (r.session != nil) != s.want {
 			t.Errorf("row %d: a session: %v", i, r.session != nil)
 		}
+	}
+}
+
+// TestRoundOfASession: what the answer names is asked for, and until it comes the session
+// has brought nothing.
+func TestRoundOfASession(t *testing.T) {
+	g := newGroup(t, 1, "ana", "bia")
+	g.pass(6 * time.Second)
+	ana, bia := g.ms[0], g.ms[1]
+	c, now, inc := ana.core, ana.time(), bia.core.self.Incarnation
+	lacks := bia.by(3, "x")
+	bia.core.history.Add(lacks)
+	c.history.Add(ana.by(4, "y"))
+	c.begin(now, inc, 0)
+	s := c.sync.session
+	data, err := reconcile.Respond(reconcile.Window(bia.core.history, s.from, s.to), frameLimit, s.message)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := wire.Recon{Session: s.number, Round: s.round, Response: true, From: s.from, To: s.to, Data: data}
+	for i, wrong := range []wire.Recon{
+		{Session: s.number + 1, Round: s.round, Response: true, Data: data},
+		{Session: s.number, Round: s.round + 1, Response: true, Data: data},
+	} {
+		if c.receiveRecon(now, inc, wrong); s.message == nil {
+			t.Errorf("wrong answer %d was taken", i)
+		}
+	}
+	if c.receiveRecon(now, inc+1, answer); s.message == nil {
+		t.Error("an answer of another was taken")
+	}
+	c.receiveRecon(now, inc, answer)
+	if s.message != nil || s.idle != 1 || s.have != 1 || !s.needed[lacks.ID()] || c.repair.wants[lacks.ID()] == nil {
+		t.Errorf("idle %d, have %d, %d needed", s.idle, s.have, len(s.needed))
+	}
+	c.history.Add(lacks)
+	c.got(lacks.ID())
+	if s.idle != 0 || s.received != 1 || s.reached != 3 || len(s.needed) != 0 {
+		t.Errorf("idle %d, received %d up to %d", s.idle, s.received, s.reached)
 	}
 }
