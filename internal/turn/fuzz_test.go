@@ -251,10 +251,9 @@ func FuzzName(f *testing.F) {
 			reserved.MatchString(folded) || folded != FoldName(name) {
 			t.Fatalf("%q has the folder %q", name, folded)
 		}
-		if upper := strings.ToUpper(name); upper != name && FoldName(upper) == folded {
-			if _, err := CheckName("name", upper); err == nil {
-				t.Fatalf("%q and %q share the folder %q", name, upper, folded)
-			}
+		// Of two names that are folded both, one pair in 65,536 shares a folder.
+		if upper := strings.ToUpper(name); folded == name && upper != name && FoldName(upper) == folded {
+			t.Fatalf("%q and %q share the folder %q", name, upper, folded)
 		}
 	})
 }
