@@ -292,8 +292,8 @@ func (e *seen) told(p *process, events []peer.Event) {
 	for _, event := range events {
 		e.tell(p, event)
 		if w := p.w; w.rec != nil {
-			if l, ok := event.(peer.Line); ok && l.State == peer.LineQueued && w.check.lines[l.Line] != nil {
-				l.Text = w.check.lines[l.Line].text
+			if l, ok := event.(peer.Line); ok && l.State == peer.LineQueued && l.Text == "" {
+				l.Text = w.texts[l.N]
 				event = l
 			}
 			w.rec.Told(w.now, p.m.label(), event)

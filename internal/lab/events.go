@@ -120,6 +120,10 @@ func (e *seen) line(p *process, v peer.Line) {
 	w, c := p.w, &p.w.check
 	l := c.lines[v.Line]
 	switch v.State {
+	case peer.LineQueued:
+		if text, ok := w.texts[v.N]; ok && l == nil { // it is promised, though it was not noted
+			c.accept(typed{id: v.Line, who: p.m.who, text: text, maybe: p.m.copied})
+		}
 	case peer.LineError, peer.LineCancelled:
 		if l != nil {
 			l.maybe = true

@@ -26,6 +26,7 @@ func (w *world) begin(op *Op) {
 			}
 			if p != nil {
 				n := w.serial
+				w.texts[n] = text
 				command(func(c *peer.Core, now peer.Now) { c.Say(now, n, text) })
 			}
 		}

@@ -55,7 +55,8 @@ type world struct {
 	counts Counts
 	healed bool
 	steps  int
-	serial int // numbers lines and processes
+	serial int            // numbers lines and processes
+	texts  map[int]string // of lines, by their number
 }
 
 // Run carries out a schedule, which must have passed Check.
@@ -90,7 +91,7 @@ func Run(s *Schedule, o Options) Result {
 
 func newWorld(s *Schedule, o Options) *world {
 	w := &world{
-		s: s, o: o, rng: rand.New(rand.NewPCG(s.Seed, 0x1ab)), counts: Counts{}, group: turn.GroupID{9}, check: newChecks(),
+		s: s, o: o, rng: rand.New(rand.NewPCG(s.Seed, 0x1ab)), counts: Counts{}, texts: map[int]string{}, group: turn.GroupID{9}, check: newChecks(),
 	}
 	if s.Signed {
 		key := seal.OpenRoom("224.1.1.1:5007", "lab")
@@ -242,6 +243,15 @@ func (w *world) fault(op *Op, begins bool) {
 		e.Text = op.Text
 	}
 	w.rec.Emit(e)
+}
+
+// Header is that of the trace of a schedule.
+func Header(s *Schedule) trace.Header {
+	h := trace.Header{Source: trace.SourceLab, Seed: &s.Seed, Wall: epoch}
+	for i := range s.Members {
+		h.Members = append(h.Members, trace.Member{Name: s.Name(i), Key: turn.Key(keyOf(i)[32:]).String()})
+	}
+	return h
 }
 
 // heal ends all faults: who is away comes back, who holds the floor gives it back.
