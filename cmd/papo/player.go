@@ -40,6 +40,7 @@ type player struct {
 	floor heldBy
 	shown string        // what was printed last of the floor
 	last  time.Duration // the moment of the latest step
+	again bool          // what was printed last is that something was lost again
 	ended bool          // somebody has had enough
 	err   error         // of printing: nothing is printed after it
 }
@@ -50,7 +51,7 @@ func (o *player) play(sc *lab.Scenario, without broken.Rule, events []trace.Even
 	o.paint(&sc.Schedule)
 	o.print("%s\n\n%s\n\n", o.bold(o.wrap(t(words.Key("scenario."+sc.Name)), "")), o.wrap(t(words.Key("scenario."+sc.Name+".look")), ""))
 	if without != 0 {
-		o.print("%s\n\n", o.wrap(t("play.without", words.D{"Rule": without.String(), "Sentence": t(words.Key("broken." + without.String()))}), ""))
+		o.print("%s\n\n", o.bold(o.wrap(t("play.without", words.D{"Rule": without.String(), "Sentence": t(words.Key("broken." + without.String()))}), "")))
 	}
 	if o.step {
 		o.print("%s\n\n", o.dim(t("play.keys")))
@@ -67,8 +68,19 @@ func (o *player) play(sc *lab.Scenario, without broken.Rule, events []trace.Even
 func (o *player) tell(sc *lab.Scenario, events []trace.Event) {
 	teller := story.New(o.p.words)
 	views := map[string][]string{}
+	lost := map[string]int{} // sentences about datagrams: how often
 	begun := false
-	for _, e := range events {
+	var healed *story.Line // that the faults end, which matters if anything follows
+	var wrong *trace.Event
+	for i := range events {
+		e := &events[i]
+		if wrong != nil && e.At > wrong.At {
+			break // what comes then is nobody's lesson
+		}
+		if e.Kind == trace.KindWrong {
+			wrong = e
+			continue
+		}
 		if e.Kind == trace.KindView {
 			views[e.Member] = e.Members
 		}
@@ -76,20 +88,39 @@ func (o *player) tell(sc *lab.Scenario, events []trace.Event) {
 			begun = true
 			o.before(teller, sc, views)
 		}
-		for _, l := range teller.Tell(e) {
+		for _, l := range teller.Tell(*e) {
+			if !l.Important || !begun && e.Kind != trace.KindFault {
+				continue
+			}
+			if e.Kind == trace.KindFault && e.Code == "heal" {
+				healed = &l
+				continue
+			}
+			if healed != nil {
+				o.sentence(teller, *healed)
+				healed = nil
+			}
+			if e.Kind == trace.KindLose {
+				lost[l.Text]++
+				if lost[l.Text] == 2 && !o.again {
+					o.again = true
+					o.print("%s%s\n", indent, o.dim(o.p.words.T("play.again")))
+				}
+				if lost[l.Text] > 1 {
+					continue
+				}
+			}
+			o.sentence(teller, l)
 			if o.ended || o.err != nil {
 				return
-			}
-			if l.Important && (begun || e.Kind == trace.KindFault) && e.Kind != trace.KindWrong {
-				o.sentence(teller, l)
 			}
 		}
 		if o.floor.sees(e) && begun {
 			o.stands()
 		}
-		if e.Kind == trace.KindWrong {
-			o.loud(e)
-		}
+	}
+	if wrong != nil {
+		o.loud(wrong)
 	}
 }
 
@@ -120,7 +151,7 @@ func (o *player) sentence(teller *story.Teller, l story.Line) {
 	if o.ended {
 		return
 	}
-	o.last = max(o.last, l.At)
+	o.last, o.again = max(o.last, l.At), false
 	at := fmt.Sprintf("[%7s s] ", teller.Time(l.At))
 	o.print("%s%s\n", o.dim(at), strings.TrimPrefix(o.names.ReplaceAllStringFunc(o.wrap(l.Text, indent), o.member), indent))
 }
@@ -153,7 +184,7 @@ func (o *player) stands() {
 }
 
 // loud tells that a promise is broken.
-func (o *player) loud(e trace.Event) {
+func (o *player) loud(e *trace.Event) {
 	w := o.p.words
 	text := w.T("play.broken", words.D{"Promise": w.T(words.Key("play.promise." + e.Code))})
 	o.print("\n%s\n\n", o.style("1;7;31", o.wrap(text, "")))
@@ -254,7 +285,7 @@ type holder struct {
 }
 
 // sees takes an event and tells whether something may have changed.
-func (h *heldBy) sees(e trace.Event) bool {
+func (h *heldBy) sees(e *trace.Event) bool {
 	before := len(h.holds)
 	h.holds = slices.DeleteFunc(h.holds, func(x holder) bool { return h.down[x.name] && x.until <= e.At })
 	changed := before != len(h.holds)

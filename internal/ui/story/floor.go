@@ -159,6 +159,8 @@ func (t *Teller) enters(m *member, e trace.Event, d words.D) string {
 		return t.words.T("story.enters.unknown", d)
 	case m.whole && e.At-m.started < surely:
 		return t.words.T("story.enters.quiet", d)
+	case len(missing) > 0 && !slices.ContainsFunc(missing, func(x string) bool { return m.strange[x] != e.TS }):
+		return t.words.T("story.enters.other-view", d)
 	case len(missing) > 0:
 		return t.words.T("story.enters.without", d)
 	case len(outside) > 0 && m.whole:

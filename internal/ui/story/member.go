@@ -45,7 +45,8 @@ type member struct {
 	// What it got and gave, for the reasons. Each has at most maxMembers names: more are
 	// not taken, and then whole is false.
 	permissions map[string]permission
-	given       map[string]grant // until RELEASE or BYE of that one
+	strange     map[string]uint64 // permissions of another view: for which request
+	given       map[string]grant  // until RELEASE or BYE of that one
 	deferred    map[string]bool
 }
 
@@ -76,7 +77,11 @@ func (m *member) got(self string, e trace.Event) {
 		delete(m.deferred, e.Peer)
 	}
 	for _, g := range e.Grants {
-		if g.To != self || e.Message.View != m.viewHash && m.viewHash != "" {
+		if g.To != self {
+			continue
+		}
+		if e.Message.View != m.viewHash && m.viewHash != "" {
+			put(m, &m.strange, e.Peer, g.TS)
 			continue
 		}
 		ok := m.state != idle && g.TS == m.ts

@@ -229,6 +229,18 @@ func TestReasons(t *testing.T) {
 			"The lease of ana ends, so ana leaves the critical section.", "O prazo de ana termina, e por isso ana sai da seção crítica."},
 		{"killed", []trace.Event{enter(3000*ms, "ana", 7), {At: 3001 * ms, Member: "ana", Kind: trace.KindStop, Message: trace.Message{Why: "kill"}}},
 			"The process of ana is killed, in the critical section.", "O processo de ana é encerrado à força, na seção crítica."},
+		{"permission of another view", func() []trace.Event {
+			other := reply(3001*ms, "ana", "rafael", 7)
+			other.Message.View = "eeff0011"
+			return []trace.Event{ask(3000*ms, "ana", 7, "brenda", "rafael"), reply(3001*ms, "ana", "brenda", 7), other, enter(3002*ms, "ana", 7)}
+		}(),
+			"ana enters the critical section with (7, ana) ALTHOUGH rafael gave the permission in another view than {rafael, ana, brenda} (rule F6).",
+			"ana entra na seção crítica com (7, ana) EMBORA rafael tenha dado a permissão em outra visão que não {rafael, ana, brenda} (regra F6)."},
+		{"wait", []trace.Event{{At: 3001 * ms, Member: "ana", Kind: trace.KindReceive, Peer: "brenda", Message: trace.Message{Msg: "WAIT", TS: 9, Why: "holding"}}},
+			"brenda tells ana to wait (WAIT): it is in the critical section. So ana knows that (9, ana) was not lost.",
+			"brenda diz a ana que espere (WAIT): está na seção crítica. Assim ana sabe que (9, ana) não se perdeu."},
+		{"fault", []trace.Event{{At: 3001 * ms, Kind: trace.KindFault, Code: "part", Members: []string{"ana"}, State: "begin"}},
+			"A partition: ana and the rest hear nothing of each other any more.", "Partição: ana e os demais já não ouvem nada uns dos outros."},
 		{"lost", []trace.Event{{At: 3001 * ms, Member: "ana", Kind: trace.KindLose, Peer: "brenda", Message: trace.Message{Msg: "REQ", TS: 9, Why: "cut"}}},
 			"The datagram REQ (9, brenda) of brenda to ana is lost (the link is cut).", "O datagrama REQ (9, brenda) de brenda a ana se perde (o enlace está cortado)."},
 		{"turn with permissions", []trace.Event{{At: 3001 * ms, Member: "ana", Kind: trace.KindSend, Message: trace.Message{
