@@ -34,7 +34,7 @@ const (
 	maxSchedule = 16 << 20 // bytes of a schedule file
 )
 
-// lab is papo lab: simulations.
+// lab is papo lab: simulations. A name, or flags alone, play a scenario.
 func (p *program) lab(args []string) int {
 	verb := ""
 	if len(args) > 0 {
@@ -43,11 +43,15 @@ func (p *program) lab(args []string) int {
 	switch verb {
 	case "run":
 		return p.labRun(args[1:])
+	case "list":
+		return p.labList()
 	case "-h", "--help":
 		p.help(p.stdout)
 		return exitOK
+	case "":
+		return p.fail(exitUsage, p.words.T("error.lab-what"))
 	}
-	return p.fail(exitUsage, p.words.T("error.lab-what"))
+	return p.labScenario(args)
 }
 
 // labFlags are the flags of papo lab run.

@@ -1,8 +1,6 @@
 package lab
 
 import (
-	"crypto/ed25519"
-	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -294,14 +292,4 @@ func (w *world) text(size int) string {
 		text += strings.Repeat(" papo", (size-len(text)+4)/5)
 	}
 	return text
-}
-
-// Header is that of the trace of a schedule.
-func Header(s *Schedule) trace.Header {
-	h := trace.Header{Source: trace.SourceLab, Seed: &s.Seed, Wall: epoch}
-	for i := range s.Members {
-		public := keyOf(i).Public().(ed25519.PublicKey)
-		h.Members = append(h.Members, trace.Member{Name: s.Name(i), Key: hex.EncodeToString(public)})
-	}
-	return h
 }
