@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -159,6 +160,28 @@ func TestLabList(t *testing.T) {
 			}
 			if !strings.Contains(out, "  "+e.Name) {
 				t.Errorf("%s is not listed", e.Name)
+			}
+		}
+	}
+}
+
+// The lesson plan has all scenarios in their order, and what to take out of each.
+func TestLessonPlan(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join("..", "..", "docs", "CLASSROOM.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := strings.Split(string(b), "\n## ")
+	for i, sc := range lab.Scenarios {
+		if i+1 >= len(parts) || !strings.HasPrefix(parts[i+1], fmt.Sprintf("%d. %s\n", i+1, sc.Name)) {
+			t.Fatalf("%s is not number %d", sc.Name, i+1)
+		}
+		if n := strings.Count(parts[i+1], "--break"); n != len(sc.Breaks) {
+			t.Errorf("%s: %d rules to take out, and the scenario shows %d", sc.Name, n, len(sc.Breaks))
+		}
+		for _, rule := range sc.Breaks {
+			if !strings.Contains(parts[i+1], "`papo lab "+sc.Name+" --break "+rule.String()+"`") {
+				t.Errorf("%s: no %s", sc.Name, rule)
 			}
 		}
 	}

@@ -208,8 +208,8 @@ func TestReasons(t *testing.T) {
 		{"enters on a reply of another view", []trace.Event{
 			view(2500*ms, "ana", "eeff0011", "rafael", "ana"), ask(3000*ms, "ana", 7, "rafael"), reply(3001*ms, "ana", "rafael", 7), enter(3002*ms, "ana", 7),
 		},
-			"ana enters the critical section with (7, ana) WITHOUT a valid permission of rafael, in the view {rafael, ana} (rule F2).",
-			"ana entra na seção crítica com (7, ana) SEM permissão válida de rafael, na visão {rafael, ana} (regra F2)."},
+			"ana enters the critical section with (7, ana) ALTHOUGH rafael gave the permission in another view than {rafael, ana} (rule F6).",
+			"ana entra na seção crítica com (7, ana) EMBORA rafael tenha dado a permissão em outra visão que não {rafael, ana} (regra F6)."},
 		{"enters, kept, and a late reply replaces nothing", []trace.Event{
 			ask(3000*ms, "ana", 7, "brenda", "rafael"), reply(3001*ms, "ana", "brenda", 7), reply(3002*ms, "ana", "rafael", 7),
 			enter(3002*ms, "ana", 7), leave(3003*ms, "ana", 7), reply(3004*ms, "ana", "rafael", 7), enter(3005*ms, "ana", 8),
@@ -305,12 +305,12 @@ func TestImportant(t *testing.T) {
 			of(trace.KindFault, ""), of(trace.KindWrong, ""), of(trace.KindFloor, "requested"), of(trace.KindFloor, "deferred"), of(trace.KindFloor, "grant"),
 			of(trace.KindFloor, "granted"), of(trace.KindFloor, "released"), of(trace.KindFloor, "cancelled"), of(trace.KindFloor, "held"),
 			of(trace.KindLine, "queued"), of(trace.KindLine, "cancelled"), of(trace.KindLine, "error"), message(trace.KindLose, "REQ"), message(trace.KindLose, "TURN"),
-			coded("suspected"), coded("left"), coded("left-out"), coded("merged"), coded("anew"), coded("disk-full"), coded(trace.CodeDropped),
+			coded("suspected"), coded("left-out"), coded("merged"), coded("anew"), coded("disk-full"), coded(trace.CodeDropped),
 		},
 		false: {
 			message(trace.KindSend, "REQ"), message(trace.KindReceive, "REP"), message(trace.KindSend, "BEAT"), message(trace.KindReceive, "PING"), message(trace.KindLose, "BEAT"),
 			message(trace.KindLose, "PONG"), of(trace.KindAppend, ""), of(trace.KindFloor, "renewed"), of(trace.KindLine, "sent"), of(trace.KindLine, "said"),
-			coded("joined"), coded("joining"), coded("reconciled"), coded("open-room"),
+			coded("joined"), coded("left"), coded("joining"), coded("reconciled"), coded("open-room"),
 		},
 	} {
 		for _, e := range events {
