@@ -61,6 +61,7 @@ type labFlags struct {
 	without  []broken.Rule
 	trace    string
 	schedule string
+	save     string
 	print    bool
 	shrink   bool
 }
@@ -116,6 +117,7 @@ func (p *program) labFlags(v *labFlags) *flagSet {
 	f.text("schedule", "FILE", "want.text", &v.schedule)
 	f.BoolVar(&v.print, "print", false, t("flag.print"))
 	f.BoolVar(&v.shrink, "shrink", false, t("flag.shrink"))
+	f.text("save", "FILE", "want.text", &v.save)
 	return f
 }
 
@@ -189,22 +191,49 @@ func (p *program) labOne(s *lab.Schedule, v *labFlags, o lab.Options) int {
 	if err != nil {
 		return p.fail(exitFailure, p.words.T("error.file-unwritable", words.D{"Path": v.trace, "Detail": reason(err)}))
 	}
+	kept, code := s, exitOK
 	if r.Wrong == nil {
 		fmt.Fprintln(p.stdout, p.words.T("lab.kept", words.D{"Turns": r.Turns, "Steps": r.Steps, "Time": r.Passed.Round(time.Millisecond).String()}))
-		return exitOK
-	}
-	fmt.Fprintln(p.stdout, p.labWrong(r.Wrong))
-	if v.shrink {
-		c, r := lab.Shrink(s, o, nil)
-		small := c.Apply(s)
-		fmt.Fprintln(p.stdout, p.words.T("lab.small", words.D{"Count": len(small.Ops)}))
-		fmt.Fprint(p.stdout, small)
+	} else {
+		code = exitFailure
 		fmt.Fprintln(p.stdout, p.labWrong(r.Wrong))
-		if v.schedule == "" && v.cut.String() == "" {
-			fmt.Fprintln(p.stdout, p.labRepeat(s.Seed, c, v))
+		if v.shrink {
+			kept = p.labShrink(s, v, o)
 		}
 	}
-	return exitFailure
+	if v.save != "" {
+		if err := saveSchedule(v.save, kept); err != nil {
+			return p.fail(exitFailure, p.words.T("error.file-unwritable", words.D{"Path": v.save, "Detail": reason(err)}))
+		}
+	}
+	return code
+}
+
+// labShrink makes a schedule that breaks a promise small, and shows what is left.
+func (p *program) labShrink(s *lab.Schedule, v *labFlags, o lab.Options) *lab.Schedule {
+	c, r := lab.Shrink(s, o, nil)
+	small := c.Apply(s)
+	fmt.Fprintln(p.stdout, p.words.T("lab.small", words.D{"Count": len(small.Ops)}))
+	fmt.Fprint(p.stdout, small)
+	fmt.Fprintln(p.stdout, p.labWrong(r.Wrong))
+	if v.schedule == "" && v.cut.String() == "" {
+		fmt.Fprintln(p.stdout, p.labRepeat(s.Seed, c, v))
+	}
+	return small
+}
+
+// saveSchedule writes a schedule to a new file, as readSchedule reads it.
+func saveSchedule(path string, s *lab.Schedule) error {
+	b, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(b, '\n'))
+	return errors.Join(err, f.Close())
 }
 
 // labTraced runs a schedule, and writes its trace to a file, if there is one.
@@ -247,7 +276,7 @@ func (p *program) labRepeat(seed uint64, c lab.Cut, v *labFlags) string {
 
 // labMany runs many seeds, and says what came of them.
 func (p *program) labMany(v *labFlags, o lab.Options) int {
-	if v.trace != "" || v.schedule != "" || v.cut.String() != "" || v.print || v.shrink {
+	if v.trace != "" || v.schedule != "" || v.save != "" || v.cut.String() != "" || v.print || v.shrink {
 		return p.fail(exitUsage, p.words.T("error.lab-one"))
 	}
 	debug.SetGCPercent(400) // runs are short, and leave all of their memory
