@@ -39,6 +39,7 @@ type told struct {
 	kept   uint64 // machines that have, or had, it on a disk
 	has    uint64 // machines that have it on a disk, as far as a start has shown
 	lost   bool   // none has: it may be gone
+	forged bool   // its stamp is not possible: it is kept, and never shown
 }
 
 // typed is a line that was accepted.
@@ -81,6 +82,10 @@ type seen struct {
 	had     map[turn.ID]bool // at the start
 	waiting []written        // for an fsync
 	durable map[turn.ID]bool
+	came    map[turn.ID]time.Duration // when it was written, on the machine's clock
+	record  record
+	mutex   onFloor
+	waits   waits
 }
 
 // written is an append that is not durable yet in all replicas that took it.
@@ -94,10 +99,12 @@ type written struct {
 func (e *seen) start(p *process, r *store.Restored) {
 	w, m := p.w, p.m
 	e.shown, e.hidden, e.durable, e.had = map[turn.ID]bool{}, map[turn.ID]bool{}, map[turn.ID]bool{}, make(map[turn.ID]bool, len(r.New))
+	e.came, e.record = map[turn.ID]time.Duration{}, newRecord()
 	e.mixed = w.s.Arrival
 	carried := map[turn.LineID]bool{}
 	for _, t := range p.stored(r) {
 		e.had[t.ID()] = true
+		e.record.add(t)
 		w.check.stored(w, m, t)
 		for _, id := range t.Turn().LineIDs {
 			carried[id] = true
@@ -151,6 +158,9 @@ func (e *seen) appended(p *process, ts []*turn.Signed, r store.Result) {
 			w.wrong("append-first", "%s gets turn %s, which its author has in no replica", p.m.label(), t.ID().Short())
 			return
 		default:
+			if c.half[t.ID()] == nil {
+				e.record.named(p, t)
+			}
 			k = &told{signed: t, by: p}
 			if kept {
 				c.say(w, p.m, k)
@@ -162,7 +172,7 @@ func (e *seen) appended(p *process, ts []*turn.Signed, r store.Result) {
 			k.keep(p.m)
 		}
 		for _, id := range v.Parents {
-			if parent := c.turns[id]; parent != nil && parent.signed.Stamp() >= v.Stamp {
+			if parent := c.turns[id]; parent != nil && !k.forged && parent.signed.Stamp() >= v.Stamp {
 				w.wrong("stamps", "turn %s of %s has stamp %d, and its parent %s has %d", t.ID().Short(), v.Name, v.Stamp, id.Short(), parent.signed.Stamp())
 			}
 		}
@@ -174,7 +184,9 @@ func (e *seen) appended(p *process, ts []*turn.Signed, r store.Result) {
 	a := written{seq: r.Seq, replicas: r.Replicas}
 	for _, t := range ts {
 		a.ids = append(a.ids, t.ID())
-		if !e.shown[t.ID()] {
+		e.record.add(t)
+		e.came[t.ID()] = p.now().Boot
+		if !e.shown[t.ID()] && !c.turns[t.ID()].forged {
 			e.hidden[t.ID()] = true
 		}
 	}
@@ -303,7 +315,12 @@ func (e *seen) told(p *process, events []peer.Event) {
 
 // sends checks that a turn that is sent was written before.
 func (c *checks) sends(p *process, d peer.Datagram) {
-	if wire.Kind(d.Payload[0]) != wire.KindTurns {
+	kind := wire.Kind(d.Payload[0])
+	p.seen.mutex.sends(p, d)
+	if kind == wire.KindRecon {
+		p.seen.waits.compares(p, d)
+	}
+	if kind != wire.KindTurns && kind != wire.KindRep {
 		return
 	}
 	msg, err := wire.Decode(d.Payload)
@@ -311,7 +328,14 @@ func (c *checks) sends(p *process, d peer.Datagram) {
 		p.w.wrong("wire", "%s sends what is no message: %v", p.m.label(), err)
 		return
 	}
+	if rep, ok := msg.(wire.Rep); ok {
+		p.seen.mutex.grants(p, rep)
+		return
+	}
 	m := msg.(wire.Turns)
+	if m.Rep != nil {
+		p.seen.mutex.grants(p, *m.Rep)
+	}
 	if m.Rep != nil && len(m.Rep.Grants) > 0 {
 		p.w.some(SomeHandOver)
 	}
@@ -331,14 +355,17 @@ func (c *checks) step(p *process) {
 	if p.w.steps%boundsEvery == 0 {
 		c.bounds(p)
 	}
+	p.seen.record.check(p)
+	p.seen.waits.check(p)
+	p.seen.mutex.check(p)
 	f := p.core.Floor()
 	if _, ok := f.Holds(p.now().Boot); !ok {
 		return
 	}
 	for _, m := range p.w.machines {
 		o := m.runs
-		if o == nil || o == p || o.core == nil || !o.holds() {
-			continue
+		if o == nil || o == p || o.core == nil || m.still || !o.holds() {
+			continue // who stands still does nothing, and looks at its clock when it goes on
 		}
 		for _, a := range f.HeldView().Members() {
 			for _, b := range o.core.Floor().HeldView().Members() {

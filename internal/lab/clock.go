@@ -16,6 +16,7 @@ type clock struct {
 	shift   time.Duration // by which Wall was set
 	stopped time.Duration // for so long Boot stood still
 	asleep  time.Duration // since when it does; 0: it runs
+	frozen  bool          // Wall stands still with Boot
 }
 
 // elapsed is how much time has passed, as the clock counts it.
@@ -30,7 +31,11 @@ func (c *clock) now(now time.Duration) peer.Now {
 	if c.asleep != 0 {
 		stopped += e - c.elapsed(c.asleep)
 	}
-	return peer.Now{Boot: c.base + e - stopped, Wall: epoch.Add(e + c.shift)}
+	wall := e + c.shift
+	if c.frozen {
+		wall -= stopped
+	}
+	return peer.Now{Boot: c.base + e - stopped, Wall: epoch.Add(wall)}
 }
 
 // when is the first moment at which Boot is not before b.

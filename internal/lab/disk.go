@@ -20,9 +20,11 @@ type illness struct {
 	full              time.Duration // until then
 	io, fsync         int           // so many of 1000 operations fail
 	ioUntil, fsyncEnd time.Duration
+	slow              time.Duration // so long an append takes at most
+	lies              time.Duration // until then fsyncs do nothing
 }
 
-func (l *illness) heal() { l.full, l.io, l.fsync = 0, 0, 0 }
+func (l *illness) heal() { l.full, l.io, l.fsync, l.slow, l.lies = 0, 0, 0, 0, 0 }
 
 // fault decides what becomes of an operation of the disk.
 func (l *illness) fault(op storetest.Op) storetest.Fault {
@@ -44,6 +46,8 @@ func (l *illness) fault(op storetest.Op) storetest.Fault {
 	case op.Kind == storetest.OpSync && w.now < l.fsyncEnd && happens(w.rng, l.fsync):
 		w.some(SomeFsyncFailed)
 		return storetest.Fault{Err: errFsync}
+	case op.Kind == storetest.OpSync && w.now < l.lies:
+		return storetest.Fault{Lies: true}
 	case op.Kind != storetest.OpClose && w.now < l.ioUntil && happens(w.rng, l.io):
 		w.some(SomeDiskError)
 		return l.torn(op, errIO)

@@ -134,6 +134,7 @@ func (c *checks) whole(w *world, p *process) {
 			return
 		case i > 0 && !last.Less(it):
 			w.wrong("order", "the record of %s is not in the order: %s does not come after %s", p.m.label(), it.ID.Short(), last.ID.Short())
+		case w.check.turns[it.ID] != nil && w.check.turns[it.ID].forged:
 		case h.Shown(it.ID) == turn.Invalid, h.Shown(it.ID) == turn.Pending && h.Missing() == 0:
 			w.wrong("record", "turn %s is not valid at %s", it.ID.Short(), p.m.label())
 		case !p.seen.had[it.ID] && !p.seen.shown[it.ID]:

@@ -74,6 +74,7 @@ func (e *seen) floor(p *process, v peer.Floor) {
 		w.some(SomeRenewed)
 	case peer.FloorHeld:
 		w.some(SomeHeld)
+		e.mutex.holds(p, v.TS)
 	case peer.FloorCancelled:
 		w.some(SomeCancelled)
 	}
@@ -92,6 +93,9 @@ func (e *seen) show(p *process, v peer.TurnShown) {
 	case k == nil:
 		w.wrong("shown", "%s shows turn %s, which nobody has said", p.m.label(), v.ID.Short())
 		return
+	case k.forged:
+		w.wrong("shown", "%s shows turn %s, whose stamp is not possible", p.m.label(), v.ID.Short())
+		return
 	case k.kept>>p.m.i&1 == 0:
 		w.wrong("append-first", "%s shows turn %s, which it has in no replica", p.m.label(), v.ID.Short())
 		return
@@ -104,6 +108,7 @@ func (e *seen) show(p *process, v peer.TurnShown) {
 	if e.mixed {
 		return
 	}
+	e.follows(p, v, k)
 	it := turn.Item{Stamp: v.Stamp, ID: v.ID}
 	switch {
 	case v.Late:
@@ -127,6 +132,10 @@ func (e *seen) line(p *process, v peer.Line) {
 	case peer.LineError, peer.LineCancelled:
 		if l != nil {
 			l.maybe = true
+		}
+	case peer.LineQueued:
+		if l == nil {
+			w.wrong("queued", "%s tells a line as waiting, and has not written it down", p.m.label())
 		}
 	case peer.LineSaid:
 		if l == nil {

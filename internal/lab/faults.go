@@ -31,7 +31,10 @@ func (w *world) begin(op *Op) {
 			}
 		}
 	case DoHold:
-		command(func(c *peer.Core, now peer.Now) { c.Hold(now, 1, max(op.For, time.Second)) })
+		command(func(c *peer.Core, now peer.Now) {
+			p.seen.mutex.asksHold(p, max(op.For, time.Second))
+			c.Hold(now, 1, max(op.For, time.Second))
+		})
 	case DoRelease:
 		command(func(c *peer.Core, now peer.Now) { c.Release(now, 1) })
 	case DoCancel:
@@ -81,6 +84,14 @@ func (w *world) begin(op *Op) {
 		m.ill.fsync, m.ill.fsyncEnd = op.N, w.now+op.For
 	case DoRot:
 		m.rot(op.N)
+	case DoSlowDisk:
+		m.ill.slow = op.For
+	case DoLie:
+		m.ill.lies = w.now + op.For
+	case DoForge:
+		if p != nil && !m.still {
+			p.forge()
+		}
 	case DoCopy:
 		w.copy(m)
 	default:

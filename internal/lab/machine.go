@@ -57,6 +57,7 @@ func newMachine(w *world, i, who int) *machine {
 	if who < len(w.s.Drift) {
 		m.clock.drift = w.s.Drift[who]
 	}
+	m.clock.frozen = w.s.Frozen
 	m.disk.Fault = m.ill.fault
 	m.ill.m = m
 	m.saved.init(w, i)
@@ -208,7 +209,7 @@ func (m *machine) stop(d time.Duration, asleep bool) {
 	if asleep {
 		why = "asleep"
 		w.some(SomeSlept)
-		if w.s.StopsAsleep {
+		if w.s.StopsAsleep || w.s.Frozen {
 			m.clock.asleep = w.now
 		}
 	} else {
@@ -245,6 +246,7 @@ func (m *machine) resume() {
 	waiting := m.waiting
 	m.waiting = nil
 	if p := m.runs; p != nil {
+		p.finish()
 		if w.rng.IntN(2) == 0 {
 			p.timer()
 		}
@@ -264,7 +266,7 @@ func (m *machine) resume() {
 func (m *machine) heal() {
 	m.ill.heal()
 	m.fuse, m.last = 0, nil
-	if m.still {
+	if m.still && (m.runs == nil || m.runs.writing == nil) {
 		m.resumes = m.w.now
 		m.resume()
 	}

@@ -130,7 +130,7 @@ func (n *network) send(d *datagram, to *machine) {
 	} else if happens(w.rng, f.Truncate) {
 		why = lostTruncate
 	}
-	at := w.now + f.MinDelay + within(w.rng, f.MaxDelay-f.MinDelay)
+	at := w.now + d.from.lag + f.MinDelay + within(w.rng, f.MaxDelay-f.MinDelay)
 	switch {
 	case l.slow > 0:
 		at += l.slow // what is sent after that may come first

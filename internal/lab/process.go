@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/papo-chat/papo/floor"
 	"github.com/papo-chat/papo/internal/peer"
 	"github.com/papo-chat/papo/internal/seal"
 	"github.com/papo-chat/papo/internal/store"
@@ -36,6 +37,9 @@ type process struct {
 	syncs []time.Duration // for each replica: when itemSync comes; 0: none
 	view  string          // as it was traced last
 	inc   uint64          // as it was traced last; 0: not yet
+
+	lag     time.Duration // by which its time is ahead of the world's: it waits for its disk
+	writing *unfinished   // what it did while it waited; nil: it does not wait
 
 	seen seen // what its checks know of it
 }
@@ -69,6 +73,7 @@ func newProcess(m *machine, s *store.Store, r *store.Restored) {
 	}
 	m.runs = p
 	p.seen.start(p, r)
+	p.seen.mutex.released = map[floor.Member]uint64{}
 	order := peer.OrderAgreed
 	if w.s.Arrival {
 		order = peer.OrderArrival
@@ -85,7 +90,7 @@ func newProcess(m *machine, s *store.Store, r *store.Restored) {
 	p.wantSync(false) // what an earlier run left may not be durable
 }
 
-func (p *process) now() peer.Now { return p.m.clock.now(p.w.now) }
+func (p *process) now() peer.Now { return p.m.clock.now(p.w.now + p.lag) }
 
 // input gives the core one input, and does what it wants then. Who is dead or stands
 // still takes none.
@@ -101,15 +106,21 @@ func (p *process) input(in func()) {
 // perform does what the core wants, until it wants nothing more.
 func (p *process) perform() {
 	for {
+		before := p.seen.mutex.look(p)
 		r, ok := p.core.Ready(p.now())
 		if !ok {
 			break
 		}
+		p.seen.mutex.leaves(p, before, r)
 		res := peer.Perform(r, p, p, func() time.Duration { return p.now().Boot })
 		if p.gone() {
 			return
 		}
 		p.look()
+		if p.lag > 0 {
+			p.wait(r, res)
+			return
+		}
 		p.seen.told(p, r.Events)
 		p.core.Done(p.now(), res)
 	}
@@ -182,6 +193,7 @@ func (p *process) take(ds ...*datagram) {
 				p.w.rec.Received(p.w.now, p.m.label(), packet)
 			}
 			p.core.Receive(p.now(), packet)
+			p.seen.mutex.received(p, packet)
 		}
 	})
 }
@@ -201,6 +213,7 @@ func (p *process) forged(d *datagram, why Some) bool {
 // Append implements peer.Disk.
 func (p *process) Append(ts []*turn.Signed) (uint64, []error) {
 	r := p.store.Append(ts)
+	p.lag += within(p.w.rng, p.m.ill.slow)
 	p.seen.appended(p, ts, r)
 	own := false
 	for _, t := range ts {

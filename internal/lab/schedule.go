@@ -28,7 +28,9 @@ type Schedule struct {
 	Net         Net             `json:"net"`                    // what all links do, until Until
 	Drift       []int           `json:"drift,omitempty"`        // of each member's clock, in percent
 	Late        []time.Duration `json:"late,omitempty"`         // when each member starts first
-	StopsAsleep bool            `json:"stops_asleep,omitempty"` // clocks stop while a machine sleeps: no papo can bear that
+	StopsAsleep bool            `json:"stops_asleep,omitempty"` // Boot stops while a machine sleeps, and Wall goes on: papo sees that
+	Frozen      bool            `json:"frozen,omitempty"`       // both stop: no papo can bear that
+	Steady      time.Duration   `json:"steady,omitempty"`       // from then on links do not change, whoever runs goes on, and nobody need wait for long; 0: never
 	Ops         []Op            `json:"ops"`                    // in the order of At
 	Until       time.Duration   `json:"until"`                  // then all faults end, and who is away comes back
 }
@@ -55,32 +57,35 @@ type Do string
 // What can be done. M is a member, For how long it lasts (0: until the faults end), N a
 // number, and Set members as bits.
 const (
-	DoSay     Do = "say"     // M says N lines, of Size bytes each, or the one line Text
-	DoHold    Do = "hold"    // M holds the floor for For
-	DoRelease Do = "release" // M gives it back
-	DoCancel  Do = "cancel"  // M takes its lines back
-	DoAdvance Do = "advance" // M makes its checkpoint cover its record, if there are checkpoints
-	DoSync    Do = "sync"    // M compares its replicas, and its record with the others
-	DoDelay   Do = "delay"   // M holds incoming turns for up to For
-	DoOrder   Do = "order"   // M shows turns in the order of arrival from now on, or no longer
-	DoQuit    Do = "quit"    // M leaves, and is started again after For
-	DoKill    Do = "kill"    // M is killed at its N-th action from now, and is started again after For
-	DoPower   Do = "power"   // M's power is cut, at its N-th action from now, and comes back after For
-	DoWipe    Do = "wipe"    // as power, and its disk is lost
-	DoPause   Do = "pause"   // M stands still for For
-	DoSleep   Do = "sleep"   // M's machine sleeps for For
-	DoClock   Do = "clock"   // M's wall clock is set by For
-	DoPart    Do = "part"    // Set and the rest hear nothing of each other for For
-	DoDeaf    Do = "deaf"    // M hears nobody for For
-	DoMute    Do = "mute"    // nobody hears M for For
-	DoOneWay  Do = "one-way" // N does not hear M for For
-	DoSlow    Do = "slow"    // what M sends to N in the next For takes Size milliseconds longer
-	DoBridge  Do = "bridge"  // nobody but M hears the others, and they hear M alone, for For
-	DoFull    Do = "full"    // M's disk is full for For
-	DoIO      Do = "io"      // N of 1000 operations of M's disk fail, for For
-	DoFsync   Do = "fsync"   // N of 1000 fsyncs of M's disk fail, for For
-	DoRot     Do = "rot"     // a bit of M's replica N flips
-	DoCopy    Do = "copy"    // a second program starts with a copy of M's data directory, for For
+	DoSay      Do = "say"       // M says N lines, of Size bytes each, or the one line Text
+	DoHold     Do = "hold"      // M holds the floor for For
+	DoRelease  Do = "release"   // M gives it back
+	DoCancel   Do = "cancel"    // M takes its lines back
+	DoAdvance  Do = "advance"   // M makes its checkpoint cover its record, if there are checkpoints
+	DoSync     Do = "sync"      // M compares its replicas, and its record with the others
+	DoDelay    Do = "delay"     // M holds incoming turns for up to For
+	DoOrder    Do = "order"     // M shows turns in the order of arrival from now on, or no longer
+	DoQuit     Do = "quit"      // M leaves, and is started again after For
+	DoKill     Do = "kill"      // M is killed at its N-th action from now, and is started again after For
+	DoPower    Do = "power"     // M's power is cut, at its N-th action from now, and comes back after For
+	DoWipe     Do = "wipe"      // as power, and its disk is lost
+	DoPause    Do = "pause"     // M stands still for For
+	DoSleep    Do = "sleep"     // M's machine sleeps for For
+	DoClock    Do = "clock"     // M's wall clock is set by For
+	DoPart     Do = "part"      // Set and the rest hear nothing of each other for For
+	DoDeaf     Do = "deaf"      // M hears nobody for For
+	DoMute     Do = "mute"      // nobody hears M for For
+	DoOneWay   Do = "one-way"   // N does not hear M for For
+	DoSlow     Do = "slow"      // what M sends to N in the next For takes Size milliseconds longer
+	DoBridge   Do = "bridge"    // nobody but M hears the others, and they hear M alone, for For
+	DoFull     Do = "full"      // M's disk is full for For
+	DoIO       Do = "io"        // N of 1000 operations of M's disk fail, for For
+	DoFsync    Do = "fsync"     // N of 1000 fsyncs of M's disk fail, for For
+	DoRot      Do = "rot"       // a bit of M's replica N flips
+	DoSlowDisk Do = "slow-disk" // a write of turns takes M's disk up to For from now on
+	DoLie      Do = "lie"       // M's disk says that it has fsynced, and has not, for For
+	DoForge    Do = "forge"     // M signs a turn with the stamp of the one that it follows
+	DoCopy     Do = "copy"      // a second program starts with a copy of M's data directory, for For
 )
 
 // Op is one thing that happens.
@@ -97,7 +102,7 @@ type Op struct {
 
 var dos = []Do{
 	DoSay, DoHold, DoRelease, DoCancel, DoAdvance, DoSync, DoDelay, DoOrder, DoQuit, DoKill, DoPower, DoWipe, DoPause, DoSleep, DoClock,
-	DoPart, DoDeaf, DoMute, DoOneWay, DoSlow, DoBridge, DoFull, DoIO, DoFsync, DoRot, DoCopy,
+	DoPart, DoDeaf, DoMute, DoOneWay, DoSlow, DoBridge, DoFull, DoIO, DoFsync, DoRot, DoSlowDisk, DoLie, DoForge, DoCopy,
 }
 
 // names of members. Their keys are in another order.
@@ -131,7 +136,7 @@ func (s *Schedule) Check() error {
 		return fmt.Errorf("%d replicas: there can be 1 to 9", s.Replicas)
 	case len(s.Ops) > MaxOps:
 		return fmt.Errorf("%d operations: %d are the most", len(s.Ops), MaxOps)
-	case s.Until < 0 || s.Until > MaxUntil:
+	case s.Until < 0 || s.Until > MaxUntil || s.Steady < 0:
 		return fmt.Errorf("faults for %v: %v is the most", s.Until, MaxUntil)
 	case len(s.Drift) > s.Members || len(s.Late) > s.Members || len(s.Names) > s.Members:
 		return fmt.Errorf("the schedule has clocks, starts or names of more than its %d members", s.Members)

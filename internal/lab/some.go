@@ -79,6 +79,7 @@ const (
 	SomeRot         Some = "disk: a bit flipped"
 	SomeNoReplica   Some = "disk: no replica took a turn"
 	SomeNotQueued   Some = "disk: a line could not be noted"
+	SomeForged      Some = "member: signed a turn whose stamp is not possible"
 	SomeNoStart     Some = "disk: a start failed"
 )
 

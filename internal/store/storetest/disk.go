@@ -55,6 +55,7 @@ type Fault struct {
 	Err  error // the operation fails with it
 	Torn int   // write: so many bytes get there before it fails
 	Kill bool  // the process ends in this operation, and Err need not be set
+	Lies bool  // sync: it says that it worked, and nothing is durable that was not
 }
 
 // ErrKilled is what all operations of a process say that was ended.
@@ -75,6 +76,7 @@ type Disk struct {
 	mu     sync.Mutex
 	ops    int
 	killed bool
+	lies   bool // of the operation that was begun last
 	dirs   map[string]bool
 	names  map[string]*inode // what running programs see
 	synced map[string]*inode // what a power cut leaves at least
@@ -251,6 +253,7 @@ func (d *Disk) begin(kind Kind, path string, size int) (torn int, err error) {
 		return 0, nil
 	}
 	fault := d.Fault(Op{N: d.ops, Kind: kind, Path: path, Size: size})
+	d.lies = fault.Lies
 	if fault.Kill {
 		d.killed, fault.Err = true, ErrKilled
 	}

@@ -1,0 +1,154 @@
+package lab
+
+import (
+	"slices"
+	"time"
+
+	"github.com/papo-chat/papo/floor"
+	"github.com/papo-chat/papo/internal/peer"
+	"github.com/papo-chat/papo/internal/wire"
+)
+
+// onFloor is what is known of one run of a program's part in the floor: it answers all
+// that wait, in their order, and nobody who waits no more; and it keeps nothing for longer
+// than it may.
+type onFloor struct {
+	self     floor.Member            // whom the rest is about
+	released map[floor.Member]uint64 // up to which request a member of the view took back what it asked for
+	view     floor.ViewHash          // that was looked at
+	limit    time.Duration           // of a /hold
+	ts       uint64                  // of it; 0: there is none
+	end      time.Duration           // when it must be over
+	held     bool                    // somebody has typed /hold
+}
+
+// holdSlack is how long after its limit a hold may go on: it is left at the limit, or,
+// while something is being said in it, with its lease.
+const holdSlack = floor.Lease + 500*time.Millisecond
+
+// queue is who waited for a member's permission at a time.
+type queue struct {
+	members []floor.Member
+	view    floor.ViewHash
+	self    floor.Member
+}
+
+func (e *onFloor) look(p *process) queue {
+	f := p.core.Floor()
+	if e.self != f.Self() { // a new incarnation knows nothing of what its former one was told
+		e.self, e.ts = f.Self(), 0
+		clear(e.released)
+	}
+	if !f.Contended() {
+		return queue{}
+	}
+	return queue{f.Queue(), f.View().Hash(), f.Self()}
+}
+
+// leaves checks that who leaves the floor answers all that wait, and that it does leave
+// with what it says.
+func (e *onFloor) leaves(p *process, before queue, r peer.Ready) {
+	f := p.core.Floor()
+	if before.members == nil || before.view != f.View().Hash() || before.self != f.Self() {
+		return // else those that waited ask again
+	}
+	says := slices.ContainsFunc(r.Send, func(d peer.Datagram) bool { return d.Says })
+	if _, ok := f.Holds(p.now().Boot); ok && says && !e.held {
+		p.w.wrong("hand-over", "%s says something and goes on holding the floor, and %s waits for it", p.m.label(), p.w.nameOf(before.members[0].Key))
+	}
+	after := f.Queue()
+	for _, m := range before.members {
+		if !slices.Contains(after, m) && !grants(r.Send, m) {
+			p.w.wrong("hand-over", "%s waits for %s no more, and got no answer", p.w.nameOf(m.Key), p.m.label())
+		}
+	}
+}
+
+// grants tells whether one of these datagrams gives a member a permission.
+func grants(ds []peer.Datagram, m floor.Member) bool {
+	to := func(g wire.Grant) bool { return g.To == m }
+	for _, d := range ds {
+		msg, _ := wire.Decode(d.Payload)
+		switch v := msg.(type) {
+		case wire.Rep:
+			if slices.ContainsFunc(v.Grants, to) {
+				return true
+			}
+		case wire.Turns:
+			if v.Rep != nil && slices.ContainsFunc(v.Rep.Grants, to) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// received notes a RELEASE.
+func (e *onFloor) received(p *process, d peer.Packet) {
+	if wire.Kind(d.Payload[0]) != wire.KindRelease {
+		return
+	}
+	msg, err := wire.Decode(d.Payload)
+	if err != nil {
+		return
+	}
+	for _, m := range p.core.Floor().View().Members() {
+		if m.Incarnation == d.Incarnation {
+			e.released[m] = max(e.released[m], msg.(wire.Release).TS)
+		}
+	}
+}
+
+// sends checks that what is said leaves before the lease ends.
+func (e *onFloor) sends(p *process, d peer.Datagram) {
+	if !d.Says || d.NotAfter == 0 {
+		return
+	}
+	if until, _ := p.core.Floor().Holds(p.now().Boot); p.now().Boot >= until {
+		p.w.wrong("lease", "%s says something %v after its lease has ended", p.m.label(), p.now().Boot-until)
+	}
+}
+
+// grants checks permissions that are given.
+func (e *onFloor) grants(p *process, r wire.Rep) {
+	for i, g := range r.Grants {
+		if i > 0 && !(floor.Stamp{TS: r.Grants[i-1].TS, Incarnation: r.Grants[i-1].To.Incarnation}).Before(floor.Stamp{TS: g.TS, Incarnation: g.To.Incarnation}) {
+			p.w.wrong("hand-over", "%s answers %s before %s, who asked first", p.m.label(), p.w.nameOf(r.Grants[i-1].To.Key), p.w.nameOf(g.To.Key))
+		}
+		if e.self == p.core.Self() && g.TS <= e.released[g.To] {
+			p.w.wrong("released", "%s answers %s, who has taken its request back", p.m.label(), p.w.nameOf(g.To.Key))
+		}
+	}
+}
+
+// asksHold notes a /hold.
+func (e *onFloor) asksHold(p *process, limit time.Duration) {
+	e.limit, e.held, e.end = limit, true, p.now().Boot+limit+holdSlack
+}
+
+// holds notes that one was entered.
+func (e *onFloor) holds(p *process, ts uint64) {
+	if e.ts != ts {
+		e.ts, e.end = ts, p.now().Boot+e.limit+holdSlack
+	}
+}
+
+// check checks what must hold after every step: a hold ends, and nobody counts on who
+// is still quiet.
+func (e *onFloor) check(p *process) {
+	f := p.core.Floor()
+	if ts, _, holds := f.Request(); holds && ts == e.ts && p.now().Boot > e.end {
+		p.w.wrong("hold", "%s still holds the floor, %v after the end of its /hold", p.m.label(), p.now().Boot-e.end+holdSlack)
+	}
+	v := f.View()
+	if v.Hash() == e.view {
+		return
+	}
+	e.view = v.Hash()
+	for _, m := range p.w.machines {
+		o := m.runs
+		if o != nil && o != p && o.core != nil && v.Has(o.core.Self()) && o.core.Floor().IsQuiet() {
+			p.w.wrong("quiet", "%s counts on %s, who has just started and answers nobody", p.m.label(), m.label())
+		}
+	}
+}

@@ -1,0 +1,214 @@
+package lab
+
+import "time"
+
+const ms = time.Millisecond
+
+// talk: all speak, and now and then at once.
+func planTalk(seed uint64) *Schedule {
+	s := newScript(seed, 3, 4*time.Second)
+	s.Net.MaxDelay = 10 * ms
+	s.Net.Repeat, s.Net.HoldBack = 100, 20*ms
+	s.each(100*ms, func(op Op) Op {
+		for m := range s.Members - 1 {
+			s.add(Op{At: op.At + within(s.rng, 2*ms), Do: DoSay, M: (op.M + m) % s.Members, N: 1})
+		}
+		op.Do, op.N = DoSay, 1
+		return op
+	})
+	for i := range s.Ops {
+		s.Ops[i].At = min(s.Ops[i].At, s.Until)
+	}
+	return s.done()
+}
+
+// views: members hold the floor for long while views change.
+func planViews(seed uint64) *Schedule {
+	s := newScript(seed, 3+int(seed%2), 8*time.Second)
+	s.Net.MaxDelay = 10 * ms
+	s.talk(80 * ms)
+	s.holds(500*ms, 4*time.Second)
+	s.each(500*ms, func(op Op) Op { op.Do = DoRelease; return op })
+	s.cuts(400*ms, 800*ms, 2500*ms)
+	return s.done()
+}
+
+// late: as views, and datagrams come late, and requests are taken back.
+func planLate(seed uint64) *Schedule {
+	s := newScript(seed, 3, 8*time.Second)
+	s.Net.MaxDelay, s.Net.Reorder, s.Net.HoldBack = 20*ms, 200, 1300*ms
+	s.talk(60 * ms)
+	s.holds(time.Second, 3*time.Second)
+	s.cancels(150 * ms)
+	s.cuts(600*ms, 800*ms, 2500*ms)
+	return s.done()
+}
+
+func planRestarts(seed uint64) *Schedule {
+	s := newScript(seed, 3, 8*time.Second)
+	s.talk(60 * ms)
+	s.holds(500*ms, 4*time.Second)
+	s.each(500*ms, func(op Op) Op {
+		s.add(Op{At: op.At, Do: pick(s.rng, DoDeaf, DoMute, DoPart), M: op.M, Set: 1 << op.M, For: s.between(500*ms, 2500*ms)})
+		op.Do, op.For = DoKill, 1+within(s.rng, 100*ms)
+		return op
+	})
+	return s.done()
+}
+
+func planStalls(seed uint64) *Schedule {
+	s := newScript(seed, 3, 8*time.Second)
+	s.talk(60 * ms)
+	s.holds(800*ms, 4*time.Second)
+	s.each(800*ms, func(op Op) Op {
+		op.Do, op.For = DoSleep, s.between(time.Second, 4*time.Second)
+		return op
+	})
+	return s.done()
+}
+
+// steady: some links are cut from the beginning, and stay so.
+func planSteady(seed uint64) *Schedule {
+	s := newScript(seed, 3+int(seed%4), 14*time.Second)
+	s.Steady = settled + 2*time.Second
+	s.talk(300 * ms)
+	for from := range s.Members {
+		for to := range s.Members {
+			if from != to && s.rng.IntN(3) == 0 {
+				s.add(Op{At: 2 * time.Second, Do: DoOneWay, M: from, N: to})
+			}
+		}
+	}
+	return s.done()
+}
+
+// gone: one dies, and is not started again.
+func planGone(seed uint64) *Schedule {
+	s := newScript(seed, 3, 13*time.Second)
+	s.Steady = settled + 2*time.Second
+	s.talk(300 * ms)
+	s.add(Op{At: settled + 500*ms, Do: DoKill, M: s.rng.IntN(3)})
+	return s.done()
+}
+
+// lossy: one network that loses a little, and nothing else.
+func planLossy(seed uint64) *Schedule {
+	s := newScript(seed, 3, 10*time.Second)
+	s.Steady = settled
+	s.Net.Loss = 30
+	s.talk(400 * ms)
+	return s.done()
+}
+
+func planDisk(seed uint64) *Schedule {
+	s := newScript(seed, 3, 8*time.Second)
+	s.talk(50 * ms)
+	s.each(300*ms, func(op Op) Op {
+		op.Do, op.N, op.For = pick(s.rng, DoFull, DoIO, DoFsync, DoSlowDisk), 500, s.between(100*ms, 2*time.Second)
+		return op
+	})
+	return s.done()
+}
+
+func planKills(seed uint64) *Schedule {
+	s := newScript(seed, 3, 10*time.Second)
+	s.talk(50 * ms)
+	s.ends(DoKill, 700*ms, 40, 200*ms)
+	return s.done()
+}
+
+func planPower(seed uint64) *Schedule {
+	s := newScript(seed, 3, 10*time.Second)
+	s.talk(50 * ms)
+	s.ends(DoPower, 700*ms, 40, 200*ms)
+	return s.done()
+}
+
+func planCopies(seed uint64) *Schedule {
+	s := newScript(seed, 3, 6*time.Second)
+	s.talk(200 * ms)
+	s.add(Op{At: settled + 500*ms, Do: DoCopy, M: s.rng.IntN(3)})
+	return s.done()
+}
+
+func planParts(seed uint64) *Schedule {
+	s := newScript(seed, 4, 10*time.Second)
+	s.Net.Loss = 20
+	s.talk(100 * ms)
+	s.cuts(time.Second, 500*ms, 5*time.Second)
+	return s.done()
+}
+
+func planForge(seed uint64) *Schedule {
+	s := newScript(seed, 3, 3*time.Second)
+	s.talk(200 * ms)
+	s.each(500*ms, func(op Op) Op { op.Do = DoForge; return op })
+	return s.done()
+}
+
+// long: much is said before one comes that has nothing.
+func planLong(seed uint64) *Schedule {
+	s := newScript(seed, 3, 14*time.Second)
+	s.Steady = s.Until - 2500*ms
+	s.Late = []time.Duration{0, 0, s.Until - 6*time.Second}
+	s.talk(8 * ms)
+	for i := range s.Ops {
+		s.Ops[i].At -= 0
+	}
+	return s.done()
+}
+
+func planMixed(seed uint64) *Schedule { return Generate(seed, Plan{}) }
+
+func planQuiet(seed uint64) *Schedule {
+	s := newScript(seed, 3, 14*time.Second)
+	s.Steady = settled
+	s.add(Op{At: settled, Do: DoSay, M: 0, N: 1})
+	s.add(Op{At: settled + 1000*ms, Do: DoSay, M: 1, N: 1})
+	return s.done()
+}
+
+func planLies(seed uint64) *Schedule {
+	s := newScript(seed, 3, 6*time.Second)
+	s.talk(100 * ms)
+	for m := range s.Members {
+		s.add(Op{At: 0, Do: DoLie, M: m, For: s.Until})
+	}
+	s.each(700*ms, func(op Op) Op { op.Do, op.For = DoPower, 300*ms; return op })
+	return s.done()
+}
+
+func planFrozen(seed uint64) *Schedule {
+	s := planStalls(seed)
+	s.Frozen = true
+	return s
+}
+
+func planAsleep(seed uint64) *Schedule {
+	s := planStalls(seed)
+	s.StopsAsleep = true
+	return s
+}
+
+func planDrift(seed uint64) *Schedule {
+	s := newScript(seed, 3, 10*time.Second)
+	s.Drift = []int{0, 0, 0}
+	s.Drift[seed%3] = 30
+	s.talk(60 * ms)
+	s.holds(500*ms, 4*time.Second)
+	s.cuts(400*ms, 800*ms, 2500*ms)
+	return s.done()
+}
+
+func planSlow(seed uint64) *Schedule {
+	s := newScript(seed, 3, 8*time.Second)
+	s.talk(100 * ms)
+	s.each(time.Second, func(op Op) Op { op.Do, op.For = DoSlowDisk, 2*time.Second; return op })
+	return s.done()
+}
+
+func planHold(seed uint64) *Schedule {
+	s := newScript(seed, 2, 6*time.Second)
+	s.add(Op{At: settled + 100*ms, Do: DoHold, M: 0, For: time.Second})
+	return s.done()
+}

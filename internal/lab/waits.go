@@ -1,0 +1,77 @@
+package lab
+
+import (
+	"time"
+
+	"github.com/papo-chat/papo/internal/peer"
+	"github.com/papo-chat/papo/internal/wire"
+)
+
+// While nothing changes (Schedule.Steady), so long at most
+const (
+	patience     = 8 * time.Second         // a line waits, or all of them while none of them is said
+	gapsLast     = 1500 * time.Millisecond // the same turns are missing before one that is there
+	comparesLast = 6 * time.Second         // two records are compared that are equal
+)
+
+// waits is for how long a member has waited for something.
+type waits struct {
+	unsent      int // lines
+	unsentSince time.Duration
+	gaps        uint64 // which turns are missing
+	gapsSince   time.Duration
+	turns       int // of the record
+	turnsSince  time.Duration
+}
+
+// steady tells whether promises hold that are about the time that something takes.
+func (w *world) steady() bool { return w.s.Steady > 0 && w.now >= w.s.Steady && !w.healed }
+
+func (e *waits) check(p *process) {
+	w := p.w
+	if w.s.Steady == 0 {
+		return
+	}
+	h := p.core.History()
+	if n := h.Len(); n != e.turns {
+		e.turns, e.turnsSince = n, w.now
+	}
+	n := p.core.Unsent()
+	if n == 0 || n < e.unsent || e.unsent == 0 {
+		e.unsentSince = w.now
+	}
+	e.unsent = n
+	if g := h.Gaps(); g != e.gaps {
+		e.gaps, e.gapsSince = g, w.now
+	}
+	if !w.steady() {
+		return
+	}
+	if since := max(e.unsentSince, w.s.Steady); n > 0 && w.now-since > patience {
+		w.wrong("waits", "%s has waited for the floor for %v, while nothing changed; its view is %v", p.m.label(), w.now-since, p.core.View())
+	}
+	if since := max(e.gapsSince, w.s.Steady); e.gaps != 0 && w.now-since > gapsLast {
+		w.wrong("gaps", "%s has lacked the same turns for %v, while nothing changed", p.m.label(), w.now-since)
+	}
+}
+
+// compares checks that a member compares its record with another only while they differ.
+func (e *waits) compares(p *process, d peer.Datagram) {
+	if !p.w.steady() {
+		return
+	}
+	msg, err := wire.Decode(d.Payload)
+	if err != nil || msg.(wire.Recon).Response {
+		return
+	}
+	for _, m := range p.w.machines {
+		o := m.runs
+		if o == nil || o.addr != d.To || o.core == nil {
+			continue
+		}
+		equal := p.w.now - max(e.turnsSince, o.seen.waits.turnsSince, p.w.s.Steady)
+		if equal > comparesLast && p.core.History().Fingerprint() == o.core.History().Fingerprint() {
+			p.w.wrong("needless", "%s compares its record with that of %s, and they have been equal for %v", p.m.label(), m.label(), equal)
+		}
+	}
+}
