@@ -36,10 +36,11 @@ func (w *world) wrong(promise, format string, args ...any) {
 type told struct {
 	signed *turn.Signed
 	by     *process
-	kept   uint64 // machines that have, or had, it on a disk
-	has    uint64 // machines that have it on a disk, as far as a start has shown
-	lost   bool   // none has: it may be gone
-	forged bool   // its stamp is not possible: it is kept, and never shown
+	kept   uint64        // machines that have, or had, it on a disk
+	has    uint64        // machines that have it on a disk, as far as a start has shown
+	lost   bool          // none has: it may be gone
+	at     time.Duration // when it was said
+	forged bool          // its stamp is not possible: it is kept, and never shown
 }
 
 // typed is a line that was accepted.
@@ -60,6 +61,7 @@ type checks struct {
 	said  []*told           // of turns, in the order of saying
 	lines map[turn.LineID]*typed
 	typed []*typed // of lines, in the order of typing
+	doubt *Wrong   // a rule was broken, and no promise yet: see onFloor.enters
 }
 
 // accept notes a line.
@@ -197,7 +199,7 @@ func (e *seen) appended(p *process, ts []*turn.Signed, r store.Result) {
 func (c *checks) say(w *world, m *machine, k *told) {
 	t := k.signed
 	c.turns[t.ID()] = k
-	c.said = append(c.said, k)
+	c.said, k.at = append(c.said, k), w.now
 	v := t.Turn()
 	for i, id := range v.LineIDs {
 		l := c.lines[id]
@@ -358,13 +360,18 @@ func (c *checks) step(p *process) {
 	p.seen.record.check(p)
 	p.seen.waits.check(p)
 	p.seen.mutex.check(p)
-	f := p.core.Floor()
-	if _, ok := f.Holds(p.now().Boot); !ok {
+	c.oneSpeaks(p)
+}
+
+// oneSpeaks checks that nobody else has the floor while a member has it.
+func (c *checks) oneSpeaks(p *process) {
+	if !p.speaks() {
 		return
 	}
+	f := p.core.Floor()
 	for _, m := range p.w.machines {
 		o := m.runs
-		if o == nil || o == p || o.core == nil || m.still || !o.holds() {
+		if o == nil || o == p || o.core == nil || m.still && o.writing == nil || !o.speaks() {
 			continue // who stands still does nothing, and looks at its clock when it goes on
 		}
 		for _, a := range f.HeldView().Members() {

@@ -29,7 +29,7 @@ var plains = []struct {
 	{"reorder", func(s *Schedule) { s.Net.Reorder, s.Net.HoldBack = 0, 0 }},
 	{"delay", func(s *Schedule) { s.Net.MinDelay, s.Net.MaxDelay = near.MinDelay, near.MaxDelay }},
 	{"flip", func(s *Schedule) { s.Net.Flip, s.Net.Truncate = 0, 0 }},
-	{"stale", func(s *Schedule) { s.Net.Stale = 0 }},
+	{"stale", func(s *Schedule) { s.Net.Stale, s.Net.Stray = 0, 0 }},
 	{"mtu", func(s *Schedule) { s.Net.MTU = 0 }},
 	{"buffer", func(s *Schedule) { s.Net.Buffer = 0 }},
 	{"drift", func(s *Schedule) { s.Drift = nil }},
@@ -38,7 +38,7 @@ var plains = []struct {
 	{"saved", func(s *Schedule) { s.Saved = false }},
 	{"signed", func(s *Schedule) { s.Signed = false }},
 	{"replicas", func(s *Schedule) { s.Replicas = 1 }},
-	{"sleep-clock", func(s *Schedule) { s.StopsAsleep = false }},
+	{"sleep-clock", func(s *Schedule) { s.StopsAsleep, s.Frozen = false, false }},
 }
 
 // Plains are the names that Cut.Plain may have.

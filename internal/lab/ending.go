@@ -25,6 +25,8 @@ func (w *world) calm() bool {
 	for _, m := range w.machines {
 		p := m.runs
 		switch {
+		case m.i != m.who && p != nil && w.machines[m.who].runs != nil: // one of two copies leaves
+			return false
 		case p == nil && m.copied:
 			continue
 		case p == nil || p.core.Floor().IsQuiet() || p.core.History().Partial() || p.core.Unsent() > 0 || w.misses(p) || len(p.seen.hidden) > 0:
@@ -117,6 +119,9 @@ func (c *checks) atTheEnd(w *world) {
 		if c.wrong == nil && m.runs != nil {
 			c.onDisk(w, m)
 		}
+	}
+	if c.doubt != nil {
+		w.wrong(c.doubt.Promise, "%s", c.doubt.Text)
 	}
 }
 

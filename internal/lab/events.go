@@ -2,6 +2,7 @@ package lab
 
 import (
 	"math/bits"
+	"time"
 
 	"github.com/papo-chat/papo/internal/peer"
 	"github.com/papo-chat/papo/internal/turn"
@@ -27,6 +28,8 @@ func (e *seen) tell(p *process, event peer.Event) {
 		e.floor(p, v)
 	case peer.Peer:
 		switch v.State {
+		case peer.PeerJoined:
+			e.mutex.joins(p, v)
 		case peer.PeerSuspected:
 			w.some(SomeSuspected)
 		case peer.PeerLeftOut:
@@ -67,6 +70,7 @@ func (e *seen) floor(p *process, v peer.Floor) {
 	switch v.State {
 	case peer.FloorGranted:
 		w.some(SomeGranted)
+		e.mutex.enters(p, p.m.clock.when(time.Duration(v.At)))
 		if v.Kept {
 			w.some(SomeKept)
 		}
@@ -132,10 +136,6 @@ func (e *seen) line(p *process, v peer.Line) {
 	case peer.LineError, peer.LineCancelled:
 		if l != nil {
 			l.maybe = true
-		}
-	case peer.LineQueued:
-		if l == nil {
-			w.wrong("queued", "%s tells a line as waiting, and has not written it down", p.m.label())
 		}
 	case peer.LineSaid:
 		if l == nil {

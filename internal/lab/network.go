@@ -71,6 +71,18 @@ func (n *network) cut(by int, of func(from, to int) bool) {
 	}
 }
 
+// isCut tells whether some link is.
+func (n *network) isCut() bool {
+	for from := range n.links {
+		for to := range n.links[from] {
+			if n.links[from][to].cuts > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // heal ends all faults of links.
 func (n *network) heal() {
 	n.net, n.stale = near, nil
@@ -145,6 +157,11 @@ func (n *network) send(d *datagram, to *machine) {
 	if happens(w.rng, f.Repeat) {
 		w.some(SomeRepeat)
 		w.push(item{at: at + within(w.rng, f.HoldBack), kind: itemArrive, machine: to, datagram: d})
+	}
+	if d.to != "" && happens(w.rng, f.Stray) {
+		stray := *d
+		stray.to = "" // its address was that of somebody else before
+		w.push(item{at: at, kind: itemArrive, machine: w.machines[w.rng.IntN(len(w.machines))], datagram: &stray})
 	}
 	if f.Stale > 0 {
 		n.replay(d)

@@ -1,11 +1,13 @@
 package lab
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/papo-chat/papo/floor"
 	"github.com/papo-chat/papo/internal/peer"
+	"github.com/papo-chat/papo/internal/turn"
 	"github.com/papo-chat/papo/internal/wire"
 )
 
@@ -14,8 +16,12 @@ import (
 // than it may.
 type onFloor struct {
 	self     floor.Member            // whom the rest is about
+	born     time.Duration           // when it began, on the machine's clock
 	released map[floor.Member]uint64 // up to which request a member of the view took back what it asked for
+	fresh    map[floor.Member]uint64 // as released, of the present input: what came before it may be answered
 	view     floor.ViewHash          // that was looked at
+	gave     map[floor.Member]given  // permissions, newest of each
+	gone     map[uint64]bool         // incarnations that said good-bye
 	limit    time.Duration           // of a /hold
 	ts       uint64                  // of it; 0: there is none
 	end      time.Duration           // when it must be over
@@ -25,6 +31,22 @@ type onFloor struct {
 // holdSlack is how long after its limit a hold may go on: it is left at the limit, or,
 // while something is being said in it, with its lease.
 const holdSlack = floor.Lease + 500*time.Millisecond
+
+func newOnFloor() onFloor {
+	return onFloor{
+		released: map[floor.Member]uint64{}, fresh: map[floor.Member]uint64{}, gave: map[floor.Member]given{}, gone: map[uint64]bool{},
+	}
+}
+
+// given is a permission that was given.
+type given struct {
+	ts uint64
+	k  uint32
+	at time.Duration // true time
+}
+
+// leaseMost is how long a lease lasts on the slowest clock.
+const leaseMost = floor.Lease * 100 / (100 - floor.DriftPercent)
 
 // queue is who waited for a member's permission at a time.
 type queue struct {
@@ -36,8 +58,10 @@ type queue struct {
 func (e *onFloor) look(p *process) queue {
 	f := p.core.Floor()
 	if e.self != f.Self() { // a new incarnation knows nothing of what its former one was told
-		e.self, e.ts = f.Self(), 0
+		e.self, e.born, e.ts = f.Self(), p.now().Boot, 0
 		clear(e.released)
+		clear(e.fresh)
+		clear(e.gave)
 	}
 	if !f.Contended() {
 		return queue{}
@@ -83,18 +107,28 @@ func grants(ds []peer.Datagram, m floor.Member) bool {
 	return false
 }
 
-// received notes a RELEASE.
+// received notes a RELEASE, and who says good-bye.
 func (e *onFloor) received(p *process, d peer.Packet) {
-	if wire.Kind(d.Payload[0]) != wire.KindRelease {
-		return
+	switch wire.Kind(d.Payload[0]) {
+	case wire.KindBye:
+		e.gone[d.Incarnation] = true
+	case wire.KindRelease:
+		e.receivedRelease(p, d)
 	}
+}
+
+func (e *onFloor) receivedRelease(p *process, d peer.Packet) {
 	msg, err := wire.Decode(d.Payload)
 	if err != nil {
 		return
 	}
 	for _, m := range p.core.Floor().View().Members() {
 		if m.Incarnation == d.Incarnation {
-			e.released[m] = max(e.released[m], msg.(wire.Release).TS)
+			ts := msg.(wire.Release).TS
+			e.fresh[m] = max(e.fresh[m], ts)
+			if e.gave[m].ts <= ts {
+				delete(e.gave, m)
+			}
 		}
 	}
 }
@@ -111,10 +145,17 @@ func (e *onFloor) sends(p *process, d peer.Datagram) {
 
 // grants checks permissions that are given.
 func (e *onFloor) grants(p *process, r wire.Rep) {
+	if age := p.now().Boot - e.born; len(r.Grants) > 0 && age < floor.Quiet && p.w.check.doubt == nil {
+		p.w.check.doubt = &Wrong{Promise: "permission", Text: fmt.Sprintf("at %v %s gave a permission %v after its start, and one that it gave before may be in use", p.w.now, p.m.label(), age)}
+	}
 	for i, g := range r.Grants {
 		if i > 0 && !(floor.Stamp{TS: r.Grants[i-1].TS, Incarnation: r.Grants[i-1].To.Incarnation}).Before(floor.Stamp{TS: g.TS, Incarnation: g.To.Incarnation}) {
 			p.w.wrong("hand-over", "%s answers %s before %s, who asked first", p.m.label(), p.w.nameOf(r.Grants[i-1].To.Key), p.w.nameOf(g.To.Key))
 		}
+		if k := e.gave[g.To].k; g.K < k {
+			p.w.wrong("released", "%s answers sending %d of %s, and had answered sending %d before", p.m.label(), g.K, p.w.nameOf(g.To.Key), k)
+		}
+		e.gave[g.To] = given{g.TS, g.K, p.w.now + p.lag}
 		if e.self == p.core.Self() && g.TS <= e.released[g.To] {
 			p.w.wrong("released", "%s answers %s, who has taken its request back", p.m.label(), p.w.nameOf(g.To.Key))
 		}
@@ -136,6 +177,10 @@ func (e *onFloor) holds(p *process, ts uint64) {
 // check checks what must hold after every step: a hold ends, and nobody counts on who
 // is still quiet.
 func (e *onFloor) check(p *process) {
+	for m, ts := range e.fresh {
+		e.released[m] = max(e.released[m], ts)
+	}
+	clear(e.fresh)
 	f := p.core.Floor()
 	if ts, _, holds := f.Request(); holds && ts == e.ts && p.now().Boot > e.end {
 		p.w.wrong("hold", "%s still holds the floor, %v after the end of its /hold", p.m.label(), p.now().Boot-e.end+holdSlack)
@@ -149,6 +194,40 @@ func (e *onFloor) check(p *process) {
 		o := m.runs
 		if o != nil && o != p && o.core != nil && v.Has(o.core.Self()) && o.core.Floor().IsQuiet() {
 			p.w.wrong("quiet", "%s counts on %s, who has just started and answers nobody", p.m.label(), m.label())
+		}
+	}
+}
+
+// enters checks that who takes the floor has a permission of each member of its view that
+// its giver still counts as given. Without one, somebody else may get it too: as long as
+// nobody does, it is a doubt only.
+func (e *onFloor) enters(p *process, at time.Duration) {
+	w, self := p.w, p.core.Self()
+	v := p.core.Floor().HeldView()
+	for _, m := range w.machines {
+		o := m.runs
+		if o == nil || o == p || o.core == nil || !v.Has(o.core.Self()) || w.check.doubt != nil {
+			continue
+		}
+		g, ok := o.seen.mutex.gave[self]
+		text := ""
+		switch {
+		case !ok:
+			text = "which has given none, or was told that it is not needed any more"
+		case at-g.at > leaseMost:
+			text = fmt.Sprintf("which had given its last one %v before", at-g.at)
+		default:
+			continue
+		}
+		w.check.doubt = &Wrong{Promise: "permission", Text: fmt.Sprintf("at %v %s took the floor without a permission of %s, %s", at, p.m.label(), m.label(), text)}
+	}
+}
+
+// joins checks that who said good-bye is not there again when a datagram comes late.
+func (e *onFloor) joins(p *process, v peer.Peer) {
+	for _, m := range p.w.machines {
+		if turn.Key(m.private[32:]) == v.Member && m.runs == nil && m.left != 0 && e.gone[m.left] {
+			p.w.wrong("bye", "%s tells that %s has joined, and it had said good-bye", p.m.label(), m.label())
 		}
 	}
 }

@@ -2,13 +2,12 @@ package lab
 
 import "time"
 
-const ms = time.Millisecond
-
 // talk: all speak, and now and then at once.
 func planTalk(seed uint64) *Schedule {
 	s := newScript(seed, 3, 4*time.Second)
 	s.Net.MaxDelay = 10 * ms
 	s.Net.Repeat, s.Net.HoldBack = 100, 20*ms
+	s.slow(20*ms, 40*ms)
 	s.each(100*ms, func(op Op) Op {
 		for m := range s.Members - 1 {
 			s.add(Op{At: op.At + within(s.rng, 2*ms), Do: DoSay, M: (op.M + m) % s.Members, N: 1})
@@ -30,6 +29,7 @@ func planViews(seed uint64) *Schedule {
 	s.holds(500*ms, 4*time.Second)
 	s.each(500*ms, func(op Op) Op { op.Do = DoRelease; return op })
 	s.cuts(400*ms, 800*ms, 2500*ms)
+	s.slow(pick(s.rng, 20*ms, 200*ms, 1200*ms))
 	return s.done()
 }
 
@@ -41,12 +41,14 @@ func planLate(seed uint64) *Schedule {
 	s.holds(time.Second, 3*time.Second)
 	s.cancels(150 * ms)
 	s.cuts(600*ms, 800*ms, 2500*ms)
+	s.slow(pick(s.rng, 20*ms, 200*ms, 1200*ms))
 	return s.done()
 }
 
 func planRestarts(seed uint64) *Schedule {
 	s := newScript(seed, 3, 8*time.Second)
 	s.talk(60 * ms)
+	s.slow(pick(s.rng, 20*ms, 200*ms, 1200*ms))
 	s.holds(500*ms, 4*time.Second)
 	s.each(500*ms, func(op Op) Op {
 		s.add(Op{At: op.At, Do: pick(s.rng, DoDeaf, DoMute, DoPart), M: op.M, Set: 1 << op.M, For: s.between(500*ms, 2500*ms)})
@@ -95,8 +97,8 @@ func planGone(seed uint64) *Schedule {
 func planLossy(seed uint64) *Schedule {
 	s := newScript(seed, 3, 10*time.Second)
 	s.Steady = settled
-	s.Net.Loss = 30
-	s.talk(400 * ms)
+	s.Net.Loss = 100
+	s.talk(250 * ms)
 	return s.done()
 }
 
@@ -148,13 +150,91 @@ func planForge(seed uint64) *Schedule {
 
 // long: much is said before one comes that has nothing.
 func planLong(seed uint64) *Schedule {
-	s := newScript(seed, 3, 14*time.Second)
-	s.Steady = s.Until - 2500*ms
-	s.Late = []time.Duration{0, 0, s.Until - 6*time.Second}
-	s.talk(8 * ms)
-	for i := range s.Ops {
-		s.Ops[i].At -= 0
+	s := newScript(seed, 3, 7*time.Second)
+	s.Steady = s.Until - 4*time.Second
+	s.Late = []time.Duration{0, 0, 0}
+	s.Late[s.rng.IntN(3)] = settled + 2500*ms
+	for at := settled; at < settled+2*time.Second; at += 4 * ms {
+		s.add(Op{At: at, Do: DoSay, M: s.rng.IntN(3), N: 1})
 	}
+	return s.done()
+}
+
+// cut: two do not hear each other any more, and speak when they notice; the third hears both.
+func planCut(seed uint64) *Schedule {
+	s := newScript(seed, 3, 11*time.Second)
+	s.Net.MaxDelay = 5 * ms
+	s.slow(pick(s.rng, 100*ms, 400*ms, 1200*ms))
+	for t := settled; t < s.Until-4*time.Second; t += 5500 * ms {
+		o := s.rng.Perm(3)
+		s.add(Op{At: t, Do: DoOneWay, M: o[0], N: o[1], For: 3 * time.Second})
+		s.add(Op{At: t + within(s.rng, 200*ms), Do: DoOneWay, M: o[1], N: o[0], For: 3 * time.Second})
+		for range 2 {
+			for _, m := range o[:2] {
+				s.add(Op{At: t + within(s.rng, 1600*ms), Do: DoSay, M: m, N: 1})
+			}
+		}
+	}
+	return s.done()
+}
+
+// far: datagrams take nearly a lease to come back.
+func planFar(seed uint64) *Schedule {
+	s := newScript(seed, 3, 9*time.Second)
+	s.Net.MinDelay, s.Net.MaxDelay = 250*ms, 650*ms
+	s.slow(pick(s.rng, 20*ms, 200*ms, 1200*ms))
+	s.talk(150 * ms)
+	s.cuts(1500*ms, 1500*ms, 2500*ms)
+	return s.done()
+}
+
+// return: one is cut off while it holds the floor, and another leaves and comes back.
+func planReturn(seed uint64) *Schedule {
+	s := newScript(seed, 3, 12*time.Second)
+	for t := settled + time.Second; t < s.Until-4*time.Second; t += 6 * time.Second {
+		o := s.rng.Perm(3)
+		s.add(Op{At: t - time.Second, Do: DoHold, M: o[0], For: 4 * time.Second})
+		s.add(Op{At: t, Do: DoPart, M: o[0], Set: 1 << o[0], For: 3 * time.Second})
+		s.add(Op{At: t + s.between(500*ms, 1100*ms), Do: DoQuit, M: o[1], For: 1 * ms})
+		for range 10 {
+			s.add(Op{At: t + s.between(900*ms, 1500*ms), Do: DoSay, M: o[2], N: 1})
+		}
+		s.add(Op{At: t + 900*ms, Do: DoHold, M: o[2], For: 2 * time.Second})
+	}
+	return s.done()
+}
+
+// stray: requests with one time, and permissions that others get too.
+func planStray(seed uint64) *Schedule {
+	s := newScript(seed, 3, 4*time.Second)
+	s.Net.Loss, s.Net.Stray, s.Net.Reorder, s.Net.HoldBack = 200, 400, 100, 100*ms
+	s.slow(20 * ms)
+	s.each(150*ms, func(op Op) Op {
+		for m := range s.Members - 1 {
+			s.add(Op{At: op.At, Do: DoSay, M: (op.M + 1 + m) % s.Members, N: 1})
+		}
+		op.Do, op.N = DoSay, 1
+		return op
+	})
+	return s.done()
+}
+
+// bye: one leaves soon after another has come, and datagrams come late.
+func planBye(seed uint64) *Schedule {
+	s := newScript(seed, 4, 6*time.Second)
+	s.Net.Reorder, s.Net.HoldBack = 500, 1300*ms
+	late := s.between(3*time.Second, 5*time.Second)
+	s.Late = []time.Duration{0, 0, 0, late}
+	s.add(Op{At: late + s.between(50*ms, 600*ms), Do: DoQuit, M: 0, For: 3 * time.Second})
+	s.add(Op{At: late + s.between(50*ms, 600*ms), Do: DoQuit, M: 1, For: 3 * time.Second})
+	return s.done()
+}
+
+// busy: long lines, so that not all go into one turn.
+func planBusy(seed uint64) *Schedule {
+	s := newScript(seed, 3, 3*time.Second)
+	s.slow(20 * ms)
+	s.each(300*ms, func(op Op) Op { op.Do, op.N, op.Size = DoSay, 5, 8000; return op })
 	return s.done()
 }
 

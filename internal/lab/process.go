@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/papo-chat/papo/floor"
 	"github.com/papo-chat/papo/internal/peer"
 	"github.com/papo-chat/papo/internal/seal"
 	"github.com/papo-chat/papo/internal/store"
@@ -32,6 +31,7 @@ type process struct {
 	store  *store.Store
 	window *seal.Window
 	dead   bool
+	since  time.Duration // when it started
 
 	wake  time.Duration   // when itemTick comes; 0: none is on its way
 	syncs []time.Duration // for each replica: when itemSync comes; 0: none
@@ -48,7 +48,7 @@ type process struct {
 func newProcess(m *machine, s *store.Store, r *store.Restored) {
 	w := m.w
 	w.serial++
-	p := &process{w: w, m: m, addr: fmt.Sprintf("%s/%d", m.name, w.serial), store: s, window: seal.NewWindow(), syncs: make([]time.Duration, w.s.Replicas)}
+	p := &process{w: w, m: m, addr: fmt.Sprintf("%s/%d", m.name, w.serial), store: s, since: w.now, window: seal.NewWindow(), syncs: make([]time.Duration, w.s.Replicas)}
 	unsent := make([]peer.QueuedLine, 0, len(r.Unsent))
 	for _, u := range r.Unsent {
 		unsent = append(unsent, peer.QueuedLine{ID: u.Line, Text: u.Text})
@@ -73,7 +73,7 @@ func newProcess(m *machine, s *store.Store, r *store.Restored) {
 	}
 	m.runs = p
 	p.seen.start(p, r)
-	p.seen.mutex.released = map[floor.Member]uint64{}
+	p.seen.mutex = newOnFloor()
 	order := peer.OrderAgreed
 	if w.s.Arrival {
 		order = peer.OrderArrival
@@ -346,6 +346,9 @@ func (p *process) exit() {
 	p.advance()
 	_ = p.store.Close()
 	p.dead = true
+	if p.m.left = 0; p.w.now-p.since > 3*time.Second {
+		p.m.left = p.core.Self().Incarnation
+	}
 	if p.m.runs == p {
 		p.m.replace(p.m.disk.Crash())
 		p.w.check.died(p.m, false)
@@ -363,6 +366,15 @@ func (p *process) exit() {
 func (p *process) holds() bool {
 	_, ok := p.core.Floor().Holds(p.now().Boot)
 	return ok
+}
+
+// speaks tells whether it has the floor now: it may act as the holder, or it writes down
+// what it will send.
+func (p *process) speaks() bool {
+	f := p.core.Floor()
+	until, ok := f.Holds(p.now().Boot)
+	_, _, holds := f.Request()
+	return ok || holds && p.writing != nil && p.now().Boot < until
 }
 
 // over notes what the rules of the floor kept from happening in this run.

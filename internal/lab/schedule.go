@@ -47,6 +47,7 @@ type Net struct {
 	Flip     int           `json:"flip,omitempty"`     // how often a bit is flipped
 	Truncate int           `json:"truncate,omitempty"` // how often the end is cut off
 	Stale    int           `json:"stale,omitempty"`    // how often an old datagram comes again, to anybody
+	Stray    int           `json:"stray,omitempty"`    // how often one comes also to a member that it is not for
 	MTU      int           `json:"mtu,omitempty"`      // longer payloads are lost, in bytes; 0: none is
 	Buffer   int           `json:"buffer,omitempty"`   // how many datagrams wait for who does not read; 0: defaultBuffer
 }

@@ -20,7 +20,7 @@ var plans = map[string]func(uint64) *Schedule{
 	"talk": planTalk, "views": planViews, "late": planLate, "restarts": planRestarts, "stalls": planStalls, "steady": planSteady,
 	"gone": planGone, "lossy": planLossy, "disk": planDisk, "kills": planKills, "power": planPower, "copies": planCopies, "parts": planParts,
 	"forge": planForge, "long": planLong, "mixed": planMixed, "quiet": planQuiet, "lies": planLies, "frozen": planFrozen, "asleep": planAsleep,
-	"drift": planDrift, "slow": planSlow, "hold": planHold,
+	"drift": planDrift, "slow": planSlow, "hold": planHold, "cut": planCut, "far": planFar, "return": planReturn, "stray": planStray, "bye": planBye, "busy": planBusy,
 }
 
 func TestTry(t *testing.T) {

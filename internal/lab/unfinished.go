@@ -16,6 +16,7 @@ func (p *process) wait(r peer.Ready, res peer.Performed) {
 	m.still, m.resumes = true, w.now+p.lag
 	p.lag = 0
 	w.push(item{at: m.resumes, kind: itemResume, machine: m})
+	w.check.oneSpeaks(p)
 }
 
 // finish goes on where it waited.

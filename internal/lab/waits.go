@@ -11,6 +11,7 @@ import (
 const (
 	patience     = 8 * time.Second         // a line waits, or all of them while none of them is said
 	gapsLast     = 1500 * time.Millisecond // the same turns are missing before one that is there
+	behindLast   = 2500 * time.Millisecond // a turn is missing that was said, if no link is cut
 	comparesLast = 6 * time.Second         // two records are compared that are equal
 )
 
@@ -22,6 +23,7 @@ type waits struct {
 	gapsSince   time.Duration
 	turns       int // of the record
 	turnsSince  time.Duration
+	old         int // so many turns were said some time ago
 }
 
 // steady tells whether promises hold that are about the time that something takes.
@@ -50,8 +52,24 @@ func (e *waits) check(p *process) {
 	if since := max(e.unsentSince, w.s.Steady); n > 0 && w.now-since > patience {
 		w.wrong("waits", "%s has waited for the floor for %v, while nothing changed; its view is %v", p.m.label(), w.now-since, p.core.View())
 	}
-	if since := max(e.gapsSince, w.s.Steady); e.gaps != 0 && w.now-since > gapsLast {
+	e.behind(p)
+	if since := max(e.gapsSince, w.s.Steady); e.gaps != 0 && !w.net.isCut() && w.now-since > gapsLast {
 		w.wrong("gaps", "%s has lacked the same turns for %v, while nothing changed", p.m.label(), w.now-since)
+	}
+}
+
+// behind checks that a member has what was said some time ago.
+func (e *waits) behind(p *process) {
+	w := p.w
+	if w.net.isCut() || w.now < p.since+behindLast || w.check.lost > 0 {
+		return
+	}
+	said := w.check.said
+	for e.old < len(said) && w.now-said[e.old].at > behindLast {
+		e.old++
+	}
+	if n := p.core.History().Len(); n < e.old {
+		w.wrong("gaps", "%s has %d turns, and %d were said more than %v ago", p.m.label(), n, e.old, behindLast)
 	}
 }
 
