@@ -180,3 +180,24 @@ func TestVerifyIsForSeveral(t *testing.T) {
 		}
 	}
 }
+
+// TestBadLineOfTheLastRun: a line that no turn can carry is given up, by itself.
+func TestBadLineOfTheLastRun(t *testing.T) {
+	ana := one(t)
+	ana.disk.queued = []QueuedLine{{ID: turn.LineID{1}, Text: "good"}, {ID: turn.LineID{2}, Text: "\x1b"}, {ID: turn.LineID{3}, Text: "too"}}
+	ana.events = nil
+	ana.start()
+	ana.g.pass(8 * time.Second)
+	if got := fmt.Sprint(ana.texts()); got != "[good too]" || len(ana.disk.queued) != 0 {
+		t.Errorf("said: %s, %d lines wait", got, len(ana.disk.queued))
+	}
+	var bad []turn.LineID
+	for _, e := range ana.events {
+		if l, ok := e.(Line); ok && l.State == LineError {
+			bad = append(bad, l.Line)
+		}
+	}
+	if len(bad) != 1 || bad[0] != (turn.LineID{2}) {
+		t.Errorf("given up: %v", bad)
+	}
+}
