@@ -313,6 +313,11 @@ func TestServedAreBounded(t *testing.T) {
 	}
 	message := init.Initiate()
 	begun := ana.time()
+	ana.core.serve(begun, 9, wire.Recon{Session: 1, Round: 1, To: 9, Data: []byte{0}})
+	if ms, _ := ana.sent(); len(ms) != 0 || ana.core.counts.Undecodable != 1 {
+		t.Errorf("to what is no message: %v, %d counted", ms, ana.core.counts.Undecodable)
+	}
+	ana.core.sync.served = nil
 	serve := func(at time.Duration, who uint64) bool {
 		now := begun
 		now.Boot += at

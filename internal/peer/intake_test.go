@@ -201,3 +201,36 @@ func TestBadLineOfTheLastRun(t *testing.T) {
 		t.Errorf("given up: %v", bad)
 	}
 }
+
+// calls counts what a disk and a network are asked for.
+type calls struct {
+	memDisk
+	queues, appends, dequeues int
+	sent                      []uint32
+}
+
+func (c *calls) Append(ts []*turn.Signed) (uint64, []error) {
+	c.appends++
+	return c.memDisk.Append(ts)
+}
+
+func (c *calls) Queue(ls []QueuedLine) error { c.queues++; return c.memDisk.Queue(ls) }
+
+func (c *calls) Dequeue(ids []turn.LineID) error { c.dequeues++; return c.memDisk.Dequeue(ids) }
+
+func (c *calls) Send(d Datagram) error { c.sent = append(c.sent, d.Counter); return nil }
+
+// TestPerformAsksForWhatThereIs: nothing of the disk for nothing, and no datagram is sent
+// from the end of its lease on.
+func TestPerformAsksForWhatThereIs(t *testing.T) {
+	var c calls
+	boot := func() time.Duration { return 7 }
+	Perform(Ready{Send: []Datagram{{Counter: 1}, {Counter: 2, NotAfter: 8}, {Counter: 3, NotAfter: 7}, {Counter: 4, NotAfter: 6}}}, &c, &c, boot)
+	if c.queues+c.appends+c.dequeues != 0 || fmt.Sprint(c.sent) != "[1 2]" {
+		t.Errorf("of the disk %d, %d, %d; sent %v", c.queues, c.appends, c.dequeues, c.sent)
+	}
+	Perform(Ready{Queue: make([]QueuedLine, 1), Append: []*turn.Signed{nil}, Dequeue: make([]turn.LineID, 1)}, &c, &c, boot)
+	if c.queues != 1 || c.appends != 1 || c.dequeues != 1 {
+		t.Errorf("of the disk %d, %d, %d", c.queues, c.appends, c.dequeues)
+	}
+}

@@ -346,6 +346,9 @@ func TestOwnTurnsAreFollowed(t *testing.T) {
 		t.Error("another error than the first")
 	}
 	ana.core.speaker.own = []*own{first}
+	if ana.core.checkDelivered(ana.time(), turn.Key{5}, nil); len(ana.core.speaker.own) != 1 {
+		t.Error("one who is not in the view ended it")
+	}
 	o := ana.core.speaker.own[0]
 	o.said, o.seq, o.replicas = false, 7, []error{errFull, nil}
 	for _, f := range []struct {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/papo-chat/papo/internal/reconcile"
+	"github.com/papo-chat/papo/internal/turn"
 	"github.com/papo-chat/papo/internal/wire"
 )
 
@@ -59,7 +60,7 @@ func TestRoundsAreRepeated(t *testing.T) {
 		if want := now.Boot + 200*time.Millisecond<<i; s.due != want || s.tries != i+1 {
 			t.Fatalf("round %d is sent again after %v", i, s.due-now.Boot)
 		}
-		if c.tickSync(now.later(s.due - now.Boot - 1)); s.tries != i+1 {
+		if c.tickSync(now.later(s.due - now.Boot - 1)); s.tries != i+1 || c.sync.session != s {
 			t.Fatalf("round %d was sent again too early", i)
 		}
 		now = now.later(s.due - now.Boot)
@@ -174,6 +175,10 @@ func TestReconciledEvery(t *testing.T) {
 			t.Errorf("%v after the last one: %v", ago, c.sync.session != nil)
 		}
 	}
+	c.sync.session, c.sync.every, c.cfg.ReconcileEvery = nil, now.Boot-time.Hour, 0
+	if c.tickSync(now); c.sync.session != nil {
+		t.Error("a session though it is off")
+	}
 }
 
 // TestSyncTriesAgain: a member that is not in sync is compared three times more, a second
@@ -261,5 +266,30 @@ func TestRoundOfASession(t *testing.T) {
 	c.got(lacks.ID())
 	if s.idle != 0 || s.received != 1 || s.reached != 3 || len(s.needed) != 0 {
 		t.Errorf("idle %d, received %d up to %d", s.idle, s.received, s.reached)
+	}
+}
+
+// TestWhatIsNamedAndNotGiven: a session ends when nothing came of what the other named and
+// all of it was given up.
+func TestWhatIsNamedAndNotGiven(t *testing.T) {
+	g := newGroup(t, 1, "ana", "bia")
+	g.pass(6 * time.Second)
+	c, now, bia := g.ms[0].core, g.ms[0].time(), g.ms[1].core.self.Incarnation
+	for i, s := range []struct {
+		needed, idle int
+		ends         bool
+	}{{1, 1, true}, {2, 3, true}, {1, 0, false}, {0, 1, false}} {
+		c.sync.session = &session{with: bia, to: 9, idle: s.idle, needed: map[turn.ID]bool{}, next: []byte{0x61}}
+		for n := range s.needed {
+			c.sync.session.needed[turn.ID{byte(n)}] = true
+		}
+		if c.tickSync(now); (c.sync.session == nil) != s.ends {
+			t.Errorf("row %d: it ended: %v", i, !s.ends)
+		}
+	}
+	c.repair.coming[turn.ID{7}] = true
+	c.sync.session = &session{with: bia, to: 9, idle: 1, needed: map[turn.ID]bool{{7}: true}}
+	if c.tickSync(now); c.sync.session == nil {
+		t.Error("it ended though one is on its way to the disk")
 	}
 }
