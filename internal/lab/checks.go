@@ -61,6 +61,7 @@ type checks struct {
 	said  []*told           // of turns, in the order of saying
 	lines map[turn.LineID]*typed
 	typed []*typed // of lines, in the order of typing
+	lost  bool     // a turn may be gone
 	doubt *Wrong   // a rule was broken, and no promise yet: see onFloor.enters
 }
 
@@ -281,7 +282,7 @@ func (c *checks) restarted(m *machine, had map[turn.ID]bool, unsent map[turn.Lin
 			return
 		}
 		if k.has &^= 1 << m.i; k.has == 0 {
-			k.lost = true // unless it is on its way to somebody
+			k.lost, c.lost = true, true // unless it is on its way to somebody
 		}
 	}
 	for _, l := range c.typed {
@@ -331,12 +332,12 @@ func (c *checks) sends(p *process, d peer.Datagram) {
 		return
 	}
 	if rep, ok := msg.(wire.Rep); ok {
-		p.seen.mutex.grants(p, rep)
+		p.seen.mutex.grants(p, d, rep)
 		return
 	}
 	m := msg.(wire.Turns)
 	if m.Rep != nil {
-		p.seen.mutex.grants(p, *m.Rep)
+		p.seen.mutex.grants(p, d, *m.Rep)
 	}
 	if m.Rep != nil && len(m.Rep.Grants) > 0 {
 		p.w.some(SomeHandOver)

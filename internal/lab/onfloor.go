@@ -143,8 +143,12 @@ func (e *onFloor) sends(p *process, d peer.Datagram) {
 	}
 }
 
-// grants checks permissions that are given.
-func (e *onFloor) grants(p *process, r wire.Rep) {
+// grants checks permissions that are given. What an incarnation gives when it makes room
+// for the next one it may give.
+func (e *onFloor) grants(p *process, d peer.Datagram, r wire.Rep) {
+	if d.Incarnation != p.core.Self().Incarnation {
+		return
+	}
 	if age := p.now().Boot - e.born; len(r.Grants) > 0 && age < floor.Quiet && p.w.check.doubt == nil {
 		p.w.check.doubt = &Wrong{Promise: "permission", Text: fmt.Sprintf("at %v %s gave a permission %v after its start, and one that it gave before may be in use", p.w.now, p.m.label(), age)}
 	}

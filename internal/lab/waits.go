@@ -61,7 +61,7 @@ func (e *waits) check(p *process) {
 // behind checks that a member has what was said some time ago.
 func (e *waits) behind(p *process) {
 	w := p.w
-	if w.net.isCut() || w.now < p.since+behindLast || w.check.lost > 0 {
+	if w.net.isCut() || w.now < p.since+behindLast || w.check.lost {
 		return
 	}
 	said := w.check.said
