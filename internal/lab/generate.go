@@ -204,7 +204,7 @@ func (g *generator) op() Op {
 	what := Op{At: op.At, M: op.M}
 	switch f {
 	case FaultPart:
-		what.Do, what.Set, what.For = DoPart, rng.Uint64N(1<<s.Members), some(5*time.Second)
+		what.Do, what.Set, what.For = DoPart, rng.Uint64()&(1<<s.Members-1), some(5*time.Second)
 	case FaultDeaf:
 		what.Do, what.For = pick(rng, DoDeaf, DoMute), some(4*time.Second)
 	case FaultOneWay:

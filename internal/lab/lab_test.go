@@ -3,31 +3,57 @@ package lab
 import (
 	"flag"
 	"testing"
+	"time"
 
 	"github.com/papo-chat/papo/internal/broken"
 )
 
-var seedsFlag = flag.Uint64("seeds", 300, "how many seeds TestSeeds runs")
-var fromFlag = flag.Uint64("from", 0, "the first seed of TestSeeds")
+var (
+	seeds = flag.Uint64("seeds", 300, "how many seeds TestSeeds runs; with -short no more than 20")
+	from  = flag.Uint64("from", 0, "the first of them")
+)
 
+// shortSeeds is how many seeds are run with -short, and so with -race.
+const shortSeeds = 20
+
+// wrongMost is how many seeds that break a promise are told.
+const wrongMost = 20
+
+// Groups keep all promises, whatever happens to them. What a few seeds do not reach
+// papo lab run asks of many.
 func TestSeeds(t *testing.T) {
-	some := Counts{}
-	bad := 0
-	for seed := *fromFlag; seed < *fromFlag+*seedsFlag; seed++ {
-		s := Generate(seed, Plan{})
-		if err := s.Check(); err != nil {
-			t.Fatalf("seed %d: %v", seed, err)
+	n := *seeds
+	if testing.Short() {
+		n = min(n, shortSeeds)
+	}
+	some, wrong := Counts{}, 0
+	done := Many(t.Context(), *from, n, Plan{}, Options{}, func(o Outcome) bool {
+		some.Add(o.Some)
+		if o.Wrong != nil {
+			t.Errorf("papo lab run --seed %d: %v", o.Seed, o.Wrong)
+			wrong++
 		}
-		r := Run(s, Options{})
-		some.Add(r.Some)
-		if r.Wrong != nil {
-			t.Errorf("seed %d: %v", seed, r.Wrong)
-			if bad++; bad > 20 {
-				break
+		return wrong < wrongMost
+	})
+	if wrong == 0 && done != n {
+		t.Errorf("%d of %d seeds", done, n)
+	}
+	t.Logf("never reached: %v", some.Never())
+}
+
+// What Generate makes from a seed is possible, whatever the plan.
+func TestGenerate(t *testing.T) {
+	for seed := range uint64(2000) {
+		for _, p := range []Plan{{}, {Members: MaxMembers, Ops: 10}, {Members: 1}, {Calm: true}, {Only: Faults}, {Only: []Fault{FaultLate}, Ops: 1}, {Lasts: time.Second}} {
+			s := Generate(seed, p)
+			if err := s.Check(); err != nil {
+				t.Fatalf("seed %d, %+v: %v", seed, p, err)
+			}
+			if p.Members > 0 && s.Members != p.Members || p.Ops > len(s.Ops) || p.Lasts > 0 && s.Until != p.Lasts {
+				t.Fatalf("seed %d, %+v: %d members, %d operations until %v", seed, p, s.Members, len(s.Ops), s.Until)
 			}
 		}
 	}
-	t.Logf("never: %v", some.Never())
 }
 
 // A schedule that breaks a promise because a rule was taken out is made so small that
