@@ -45,7 +45,7 @@ const (
 	KindLine    Kind = "line"    // State of the line Line; Text when it is queued
 	KindShow    Kind = "show"    // Turns (one) of Peer is shown: Stamp, Text, Late
 	KindTell    Kind = "tell"    // Code, of docs/EVENTS.md; Members, Count
-	KindFault   Kind = "fault"   // lab: Code, Members, Text: a fault of the schedule begins or ends
+	KindFault   Kind = "fault"   // lab: Code, Members, Text, Peer, Count, State: an operation of the schedule begins or ends
 	KindWrong   Kind = "wrong"   // lab: a promise is broken: Code, Text
 )
 
