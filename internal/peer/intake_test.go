@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/papo-chat/papo/floor"
+	"github.com/papo-chat/papo/internal/member"
 	"github.com/papo-chat/papo/internal/seal"
 	"github.com/papo-chat/papo/internal/turn"
 	"github.com/papo-chat/papo/internal/wire"
@@ -232,5 +233,36 @@ func TestPerformAsksForWhatThereIs(t *testing.T) {
 	Perform(Ready{Queue: make([]QueuedLine, 1), Append: []*turn.Signed{nil}, Dequeue: make([]turn.LineID, 1)}, &c, &c, boot)
 	if c.queues != 1 || c.appends != 1 || c.dequeues != 1 {
 		t.Errorf("of the disk %d, %d, %d", c.queues, c.appends, c.dequeues)
+	}
+}
+
+// TestTalkOrRepair: one turn that nobody asked for is talk; one that was wanted, or one of
+// several in a datagram, comes by repair. One's own is shown as such.
+func TestTalkOrRepair(t *testing.T) {
+	g := newGroup(t, 1, "ana", "bia")
+	g.pass(6 * time.Second)
+	ana, bia := g.ms[0], g.ms[1]
+	c, now := ana.core, ana.time()
+	for i, r := range []struct {
+		turns  int
+		wanted bool
+		want   bool
+	}{{1, false, false}, {1, true, true}, {2, false, true}} {
+		var m wire.Turns
+		for n := range r.turns {
+			s := bia.by(uint64(10*i+n+1), "x")
+			m.Turns = append(m.Turns, s.Bytes())
+			if r.wanted {
+				c.wantNow(now, s.ID(), 0)
+			}
+		}
+		c.repair.incoming = nil
+		c.receiveTurns(now, 5, 1, member.Info{}, false, m)
+		if len(c.repair.incoming) != r.turns || c.repair.incoming[0].repair != r.want {
+			t.Errorf("row %d: %d came in", i, len(c.repair.incoming))
+		}
+	}
+	if !c.turnShown(now, ana.by(1, "x")).Own || c.turnShown(now, bia.by(1, "x")).Own {
+		t.Error("not one's own is shown as one's own")
 	}
 }
