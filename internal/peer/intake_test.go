@@ -266,3 +266,30 @@ func TestTalkOrRepair(t *testing.T) {
 		t.Error("not one's own is shown as one's own")
 	}
 }
+
+// TestBusy: while anything is asked for, or waits to be.
+func TestBusy(t *testing.T) {
+	for i, r := range []repair{{order: make([]turn.ID, 1)}, {urgent: make([]want, 1)}, {backlog: make([]want, 1)}, {order: make([]turn.ID, 1), urgent: make([]want, 1), backlog: make([]want, 2)}} {
+		if !r.busy() {
+			t.Errorf("row %d: nothing is fetched", i)
+		}
+	}
+	if (&repair{}).busy() {
+		t.Error("something is fetched")
+	}
+}
+
+// TestIncomingIsBounded: of one turn more than may be on its way to the disk nothing is kept.
+func TestIncomingIsBounded(t *testing.T) {
+	ana := one(t)
+	c, now := ana.core, ana.time()
+	for i, want := range []int{maxIncoming, maxIncoming} {
+		if i == 0 {
+			c.repair.incoming = make([]incoming, maxIncoming-1)
+		}
+		c.receiveTurns(now, 5, 1, member.Info{}, false, wire.Turns{Turns: [][]byte{ana.by(uint64(i+1), "x").Bytes()}})
+		if len(c.repair.incoming) != want {
+			t.Errorf("turn %d: %d are on their way", i, len(c.repair.incoming))
+		}
+	}
+}

@@ -215,10 +215,10 @@ func TestUnkeptAreBounded(t *testing.T) {
 	if top := c.history.MaxStamp() + turn.MaxJump; !show(ana.by(top, "x")) || show(ana.by(top+1, "x")) {
 		t.Error("what is within reach is shown, and nothing else")
 	}
-	for i := len(c.screen.unkept); i < maxUnkept; i++ {
+	for i := len(c.screen.unkept); i < maxUnkept-1; i++ {
 		c.screen.unkept = append(c.screen.unkept, turn.ID{1, byte(i >> 8), byte(i)})
 	}
-	if show(first) {
+	if show(ana.by(3, "the last that fits")); show(first) {
 		t.Error("the first was forgotten too early")
 	}
 	if show(ana.by(2, "one more")); len(c.screen.unkept) != maxUnkept || !show(first) {
