@@ -558,6 +558,26 @@ func TestUncertainTurnIsSaidAgain(t *testing.T) {
 	}
 }
 
+// A turn that may be on the disk stays so when the disk fails again, with certainty this
+// time: that says nothing of what was written before.
+func TestUncertainTurnStaysUncertain(t *testing.T) {
+	g := newGroup(t, 5, "ana", "bia")
+	g.pass(3 * time.Second)
+	ana := g.ms[0]
+	ana.disk.fail, ana.disk.unsure = true, true
+	ana.say("one")
+	g.pass(time.Second)
+	first := ana.core.speaker.again.ID()
+	ana.disk.unsure = false
+	g.pass(6 * time.Second)
+	ana.disk.fail = false
+	g.pass(8 * time.Second)
+	g.converged(1)
+	if !ana.core.History().Has(first) {
+		t.Error("the line was said with another turn")
+	}
+}
+
 // What was taken back is not said with the turn that no replica took.
 func TestUncertainTurnIsCancelled(t *testing.T) {
 	g := newGroup(t, 6, "ana", "bia")

@@ -38,6 +38,7 @@ type line struct {
 type saying struct {
 	turn   *turn.Signed
 	lines  []line
+	unsure bool // it may be on the disk already: see speaker.again
 	last   bool // the hold ends with it
 	rep    floor.Rep
 	inOne  bool // the permissions travel in the turn's own datagram
@@ -195,9 +196,10 @@ func (c *Core) speak(now Now) {
 		s.queue = s.queue[n:]
 		return
 	}
+	unsure := s.again != nil
 	s.queue, s.again = s.queue[n:], nil
 	gives := c.floor.Contended() && !c.cfg.Without.Has(broken.LeaveContended)
-	say := &saying{turn: t, lines: lines, last: !holds && (len(s.queue) == 0 || gives)}
+	say := &saying{turn: t, lines: lines, unsure: unsure, last: !holds && (len(s.queue) == 0 || gives)}
 	if say.last {
 		say.rep = c.floor.HandOver(now.Boot)
 	}
@@ -283,9 +285,9 @@ func (c *Core) said(now Now, res Performed) {
 	} else {
 		if !c.cfg.Without.Has(broken.BackToQueue) {
 			s.queue = append(slices.Clone(say.lines), s.queue...)
-		}
-		if uncertain(res.Replicas) {
-			s.again = say.turn
+			if say.unsure || uncertain(res.Replicas) { // what may be there is not taken back by another failure
+				s.again = say.turn
+			}
 		}
 		s.retry = now.Boot + diskRetry
 		c.event(Error{At: At(now.Boot), Code: CodeDiskFull, Text: firstError(res.Replicas)})
@@ -311,7 +313,6 @@ func (c *Core) dropSaid(now Now, t *turn.Signed) {
 		return
 	}
 	ids := t.Turn().LineIDs
-	before := len(s.queue)
 	s.queue = slices.DeleteFunc(s.queue, func(l line) bool {
 		if !slices.Contains(ids, l.id) {
 			return false
@@ -320,7 +321,7 @@ func (c *Core) dropSaid(now Now, t *turn.Signed) {
 		c.event(Line{At: At(now.Boot), N: l.n, State: LineSaid, Turn: t.ID(), Line: l.id})
 		return true
 	})
-	if len(s.queue) < before {
+	if s.again != nil && slices.ContainsFunc(s.again.Turn().LineIDs, func(id turn.LineID) bool { return slices.Contains(ids, id) }) {
 		s.again = nil
 	}
 }
