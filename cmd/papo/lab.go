@@ -338,5 +338,8 @@ func (p *program) labMany(v *labFlags, o lab.Options) int {
 	if wrong > 0 {
 		code = exitFailure
 	}
+	if ctx.Err() != nil && code == exitOK {
+		code = 130 // Ctrl-C: not all seeds were run: nothing wrong says little
+	}
 	return code
 }
