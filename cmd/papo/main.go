@@ -145,7 +145,7 @@ func (p *program) help(w io.Writer) {
 		{"search", p.searchFlags(&historyFlags{})},
 		{"export", p.fileFlags("export", &fileFlags{})}, {"verify", p.verifyFlags(&verifyFlags{})},
 		{"import", p.fileFlags("import", &fileFlags{})}, {"replicas", p.replicasFlags(&replicasFlags{})},
-		{"trace show", p.traceFlags(&traceFlags{})}, {"lab run", p.labFlags(&labFlags{})}, {"id", p.idFlags(&placeFlags{})},
+		{"trace show", p.traceFlags(&traceFlags{})}, {"lab NAME", p.playFlags(&playFlags{})}, {"lab run", p.labFlags(&labFlags{})}, {"id", p.idFlags(&placeFlags{})},
 	} {
 		fmt.Fprintf(w, "\n%s\n%s", t("cli.flags", words.D{"Command": "papo " + c.name}), c.set.FlagUsages())
 		if c.name == "search" {
