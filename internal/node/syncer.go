@@ -7,6 +7,14 @@ import (
 	"github.com/papo-chat/papo/internal/store"
 )
 
+// What follows a failed fsync is the log written anew, whole. While the disk is ill that
+// fails too: a replica gets a fifth of the time for it, and failedPause between two
+// tries.
+const (
+	failedPause = time.Second
+	failedShare = 4 // so much longer than the try is the pause after it
+)
+
 // fsyncWithin is how long a turn of another member may stay only appended.
 const fsyncWithin = 200 * time.Millisecond
 
@@ -64,8 +72,24 @@ func (y *syncer) run(i int) {
 			case <-t.C:
 			}
 		}
+		began := time.Now()
 		upto, err := y.store.Sync(i)
 		y.tell(i, upto, err)
+		if err != nil && !y.pause(max(failedPause, failedShare*time.Since(began))) {
+			return
+		}
+	}
+}
+
+// pause waits; it is false if that was ended.
+func (y *syncer) pause(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-y.stop:
+		return false
+	case <-t.C:
+		return true
 	}
 }
 
