@@ -9,8 +9,8 @@ import (
 )
 
 var (
-	seeds = flag.Uint64("seeds", 300, "how many seeds TestSeeds runs; with -short no more than 20")
-	from  = flag.Uint64("from", 0, "the first of them")
+	seedsFlag = flag.Uint64("seeds", 300, "how many seeds TestSeeds runs; with -short no more than 20")
+	fromFlag  = flag.Uint64("from", 0, "the first of them")
 )
 
 // shortSeeds is how many seeds are run with -short, and so with -race.
@@ -22,12 +22,12 @@ const wrongMost = 20
 // Groups keep all promises, whatever happens to them. What a few seeds do not reach
 // papo lab run asks of many.
 func TestSeeds(t *testing.T) {
-	n := *seeds
+	n := *seedsFlag
 	if testing.Short() {
 		n = min(n, shortSeeds)
 	}
 	some, wrong := Counts{}, 0
-	done := Many(t.Context(), *from, n, Plan{}, Options{}, func(o Outcome) bool {
+	done := Many(t.Context(), *fromFlag, n, Plan{}, Options{}, func(o Outcome) bool {
 		some.Add(o.Some)
 		if o.Wrong != nil {
 			t.Errorf("papo lab run --seed %d: %v", o.Seed, o.Wrong)
