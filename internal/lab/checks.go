@@ -61,9 +61,10 @@ type checks struct {
 	half  map[turn.ID]*told // turns that no replica took, and that may be on a disk all the same
 	said  []*told           // of turns, in the order of saying
 	lines map[turn.LineID]*typed
-	typed []*typed // of lines, in the order of typing
-	lost  bool     // a turn may be gone
-	doubt *Wrong   // a rule was broken, and no promise yet: see onFloor.enters
+	typed []*typed                 // of lines, in the order of typing
+	lost  bool                     // a turn may be gone
+	ended map[uint64]time.Duration // when an incarnation was last there
+	doubt *Wrong                   // a rule was broken, and no promise yet: see onFloor.enters
 }
 
 // accept notes a line.
@@ -73,7 +74,7 @@ func (c *checks) accept(l typed) {
 }
 
 func newChecks() checks {
-	return checks{turns: map[turn.ID]*told{}, half: map[turn.ID]*told{}, lines: map[turn.LineID]*typed{}}
+	return checks{ended: map[uint64]time.Duration{}, turns: map[turn.ID]*told{}, half: map[turn.ID]*told{}, lines: map[turn.LineID]*typed{}}
 }
 
 // seen is what is known of one run of a program.
@@ -256,6 +257,7 @@ func (c *checks) died(m *machine, power bool) {
 	}
 	if p.core != nil {
 		p.over()
+		c.ended[p.core.Self().Incarnation] = m.w.now
 	}
 	m.trusts = trust{before: true, power: power, durable: p.seen.durable}
 }

@@ -28,8 +28,6 @@ func (e *seen) tell(p *process, event peer.Event) {
 		e.floor(p, v)
 	case peer.Peer:
 		switch v.State {
-		case peer.PeerJoined:
-			e.mutex.joins(p, v)
 		case peer.PeerSuspected:
 			w.some(SomeSuspected)
 		case peer.PeerLeftOut:
@@ -58,6 +56,8 @@ func (e *seen) tell(p *process, event peer.Event) {
 		if v.Code == peer.CodeCopied {
 			w.some(SomeCopyLeft)
 		}
+	case peer.Result:
+		e.mutex.lists(p, v.Peers)
 	case peer.Reconciled:
 		if v.Scope == "group" {
 			w.some(SomeReconciled)

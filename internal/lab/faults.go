@@ -39,6 +39,8 @@ func (w *world) begin(op *Op) {
 		command(func(c *peer.Core, now peer.Now) { c.Release(now, 1) })
 	case DoCancel:
 		command(func(c *peer.Core, now peer.Now) { c.Cancel(now, 1) })
+	case DoPeers:
+		command(func(c *peer.Core, now peer.Now) { c.Peers(now, 1, nil) })
 	case DoSync:
 		if p != nil && !m.still {
 			p.repair()

@@ -39,7 +39,6 @@ type machine struct {
 	ill    illness
 	rotten bool // its disk lost what it had: nothing is certain of it
 	trusts trust
-	left   uint64        // the incarnation that left last, after it had run for a while: 0: it ran only a moment, or did not leave
 	away   time.Duration // how long after it has left the program is started again; 0: it is not
 }
 

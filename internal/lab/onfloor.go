@@ -7,7 +7,6 @@ import (
 
 	"github.com/papo-chat/papo/floor"
 	"github.com/papo-chat/papo/internal/peer"
-	"github.com/papo-chat/papo/internal/turn"
 	"github.com/papo-chat/papo/internal/wire"
 )
 
@@ -19,7 +18,7 @@ type onFloor struct {
 	born     time.Duration           // when it began, on the machine's clock
 	released map[floor.Member]uint64 // up to which request a member of the view took back what it asked for
 	fresh    map[floor.Member]uint64 // as released, of the present input: what came before it may be answered
-	view     floor.ViewHash          // that was looked at
+	view     floor.View              // that was looked at
 	gave     map[floor.Member]given  // permissions, newest of each
 	gone     map[uint64]bool         // incarnations that said good-bye
 	limit    time.Duration           // of a /hold
@@ -47,6 +46,13 @@ type given struct {
 
 // leaseMost is how long a lease lasts on the slowest clock.
 const leaseMost = floor.Lease * 100 / (100 - floor.DriftPercent)
+
+const (
+	// goneAfter is after how long nobody is taken into a view who has ended: what comes
+	// late of it names nothing that was sent in twice the time of suspicion.
+	goneAfter  = 3 * time.Second
+	fewMembers = 16 // more of them beat less often, and the time of suspicion is longer
+)
 
 // queue is who waited for a member's permission at a time.
 type queue struct {
@@ -143,16 +149,20 @@ func (e *onFloor) sends(p *process, d peer.Datagram) {
 	}
 }
 
-// grants checks permissions that are given. What an incarnation gives when it makes room
-// for the next one it may give.
+// grants checks permissions that are given. Those that a former incarnation gave when it
+// ended are in use by nobody.
 func (e *onFloor) grants(p *process, d peer.Datagram, r wire.Rep) {
-	if d.Incarnation != p.core.Self().Incarnation {
+	if d.Incarnation != e.self.Incarnation {
 		return
 	}
 	if age := p.now().Boot - e.born; len(r.Grants) > 0 && age < floor.Quiet && p.w.check.doubt == nil {
 		p.w.check.doubt = &Wrong{Promise: "permission", Text: fmt.Sprintf("at %v %s gave a permission %v after its start, and one that it gave before may be in use", p.w.now, p.m.label(), age)}
 	}
+	v := p.core.Floor().View()
 	for i, g := range r.Grants {
+		if r.View == v.Hash() && !v.Has(g.To) && p.w.check.doubt == nil {
+			p.w.check.doubt = &Wrong{Promise: "permission", Text: fmt.Sprintf("at %v %s gave a permission to %s, which is not in its view", p.w.now, p.m.label(), p.w.nameOf(g.To.Key))}
+		}
 		if i > 0 && !(floor.Stamp{TS: r.Grants[i-1].TS, Incarnation: r.Grants[i-1].To.Incarnation}).Before(floor.Stamp{TS: g.TS, Incarnation: g.To.Incarnation}) {
 			p.w.wrong("hand-over", "%s answers %s before %s, who asked first", p.m.label(), p.w.nameOf(r.Grants[i-1].To.Key), p.w.nameOf(g.To.Key))
 		}
@@ -160,7 +170,7 @@ func (e *onFloor) grants(p *process, d peer.Datagram, r wire.Rep) {
 			p.w.wrong("released", "%s answers sending %d of %s, and had answered sending %d before", p.m.label(), g.K, p.w.nameOf(g.To.Key), k)
 		}
 		e.gave[g.To] = given{g.TS, g.K, p.w.now + p.lag}
-		if e.self == p.core.Self() && g.TS <= e.released[g.To] {
+		if g.TS <= e.released[g.To] {
 			p.w.wrong("released", "%s answers %s, who has taken its request back", p.m.label(), p.w.nameOf(g.To.Key))
 		}
 	}
@@ -190,10 +200,15 @@ func (e *onFloor) check(p *process) {
 		p.w.wrong("hold", "%s still holds the floor, %v after the end of its /hold", p.m.label(), p.now().Boot-e.end+holdSlack)
 	}
 	v := f.View()
-	if v.Hash() == e.view {
+	if v.Hash() == e.view.Hash() {
 		return
 	}
-	e.view = v.Hash()
+	for _, m := range v.Members() {
+		if at, ok := p.w.check.ended[m.Incarnation]; ok && !e.view.Has(m) && p.w.now-at > goneAfter && len(p.w.machines) <= fewMembers {
+			p.w.wrong("gone", "%s counts on %s, which ended %v ago", p.m.label(), p.w.nameOf(m.Key), p.w.now-at)
+		}
+	}
+	e.view = v
 	for _, m := range p.w.machines {
 		o := m.runs
 		if o != nil && o != p && o.core != nil && v.Has(o.core.Self()) && o.core.Floor().IsQuiet() {
@@ -227,11 +242,11 @@ func (e *onFloor) enters(p *process, at time.Duration) {
 	}
 }
 
-// joins checks that who said good-bye is not there again when a datagram comes late.
-func (e *onFloor) joins(p *process, v peer.Peer) {
-	for _, m := range p.w.machines {
-		if turn.Key(m.private[32:]) == v.Member && m.runs == nil && m.left != 0 && e.gone[m.left] {
-			p.w.wrong("bye", "%s tells that %s has joined, and it had said good-bye", p.m.label(), m.label())
+// lists checks that who said good-bye is not there again when a datagram comes late.
+func (e *onFloor) lists(p *process, peers []peer.PeerInfo) {
+	for _, o := range peers {
+		if e.gone[o.Incarnation] {
+			p.w.wrong("bye", "%s lists %s, which had said good-bye", p.m.label(), p.w.nameOf(o.Member))
 		}
 	}
 }

@@ -148,15 +148,17 @@ func planForge(seed uint64) *Schedule {
 	return s.done()
 }
 
-// long: much is said before one comes that has nothing.
-func planLong(seed uint64) *Schedule {
-	s := newScript(seed, 3, 7*time.Second)
-	s.Steady = s.Until - 4*time.Second
-	s.Late = []time.Duration{0, 0, 0}
-	s.Late[s.rng.IntN(3)] = settled + 2500*ms
-	for at := settled; at < settled+2*time.Second; at += 4 * ms {
-		s.add(Op{At: at, Do: DoSay, M: s.rng.IntN(3), N: 1})
-	}
+// old: one misses something and asks for it in vain, while the others say much more.
+func planOld(seed uint64) *Schedule {
+	s := newScript(seed, 3, 9200*ms)
+	t := settled + 4500*ms + within(s.rng, 200*ms)
+	m := s.rng.IntN(3)
+	s.add(Op{At: t - 50*ms, Do: DoMute, M: m})
+	s.add(Op{At: t, Do: DoDeaf, M: m, For: 100 * ms})
+	s.each(15*ms, func(op Op) Op {
+		op.Do, op.N, op.M = DoSay, 1, (m+1+s.rng.IntN(2))%3
+		return op
+	})
 	return s.done()
 }
 
@@ -219,32 +221,76 @@ func planStray(seed uint64) *Schedule {
 	return s.done()
 }
 
-// bye: one leaves soon after another has come, and datagrams come late.
+// bye: some leave soon after another has come, and datagrams come late.
 func planBye(seed uint64) *Schedule {
 	s := newScript(seed, 4, 6*time.Second)
-	s.Net.Reorder, s.Net.HoldBack = 500, 1300*ms
-	late := s.between(3*time.Second, 5*time.Second)
+	s.Net.Loss, s.Net.Stale, s.Net.Reorder, s.Net.HoldBack = 200, 500, 300, 1300*ms
+	late := s.between(3500*ms, 5*time.Second)
 	s.Late = []time.Duration{0, 0, 0, late}
-	s.add(Op{At: late + s.between(50*ms, 600*ms), Do: DoQuit, M: 0, For: 3 * time.Second})
-	s.add(Op{At: late + s.between(50*ms, 600*ms), Do: DoQuit, M: 1, For: 3 * time.Second})
+	for m := range 3 {
+		s.add(Op{At: late + s.between(50*ms, 1500*ms), Do: DoQuit, M: m, For: 3 * time.Second})
+	}
+	s.each(20*ms, func(op Op) Op { op.Do = DoPeers; return op })
 	return s.done()
 }
 
-// busy: long lines, so that not all go into one turn.
+// half: one does not hear another any more, which hears it.
+func planHalf(seed uint64) *Schedule {
+	s := newScript(seed, 3, 12*time.Second)
+	s.Net.MaxDelay = 5 * ms
+	s.slow(pick(s.rng, 100*ms, 400*ms, 1200*ms))
+	for t := settled; t < s.Until-4*time.Second; t += 4 * time.Second {
+		o := s.rng.Perm(3)
+		s.add(Op{At: t, Do: DoOneWay, M: o[0], N: o[1], For: 2500 * ms})
+		if s.rng.IntN(2) == 0 {
+			s.add(Op{At: t + within(s.rng, time.Second), Do: DoOneWay, M: o[1], N: o[s.rng.IntN(3)], For: 2500 * ms})
+		}
+		for range 12 {
+			s.add(Op{At: t + within(s.rng, 2500*ms), Do: DoSay, M: s.rng.IntN(3), N: 1})
+		}
+	}
+	return s.done()
+}
+
+// busy: two have more to say than a turn takes, at once.
 func planBusy(seed uint64) *Schedule {
-	s := newScript(seed, 3, 3*time.Second)
+	s := newScript(seed, 3, 2*time.Second)
 	s.slow(20 * ms)
-	s.each(300*ms, func(op Op) Op { op.Do, op.N, op.Size = DoSay, 5, 8000; return op })
+	s.each(500*ms, func(op Op) Op {
+		op.Do, op.N, op.Size = DoSay, 5, 8000
+		second := op
+		second.M = (op.M + 1) % s.Members
+		s.add(second)
+		return op
+	})
 	return s.done()
 }
 
-func planMixed(seed uint64) *Schedule { return Generate(seed, Plan{}) }
+// crossing: requests are taken back while they are answered.
+func planCrossing(seed uint64) *Schedule {
+	s := newScript(seed, 3, 5*time.Second)
+	s.Net.MinDelay, s.Net.MaxDelay = 5*ms, 50*ms
+	s.slow(60 * ms)
+	s.talk(50 * ms)
+	s.cancels(60 * ms)
+	return s.done()
+}
 
-func planQuiet(seed uint64) *Schedule {
-	s := newScript(seed, 3, 14*time.Second)
+// held: one shows what comes up to two seconds later, and little is said.
+func planHeld(seed uint64) *Schedule {
+	s := newScript(seed, 3, 10*time.Second)
 	s.Steady = settled
-	s.add(Op{At: settled, Do: DoSay, M: 0, N: 1})
-	s.add(Op{At: settled + 1000*ms, Do: DoSay, M: 1, N: 1})
+	s.add(Op{At: settled, Do: DoDelay, M: s.rng.IntN(3), For: 2 * time.Second})
+	s.talk(time.Second)
+	return s.done()
+}
+
+// ghost: one dies, and datagrams come very late.
+func planGhost(seed uint64) *Schedule {
+	s := newScript(seed, 3, 10*time.Second)
+	s.Net.Reorder, s.Net.HoldBack = 300, 6*time.Second
+	s.add(Op{At: settled + time.Second, Do: DoKill, M: s.rng.IntN(3)})
+	s.talk(300 * ms)
 	return s.done()
 }
 

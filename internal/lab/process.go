@@ -346,9 +346,6 @@ func (p *process) exit() {
 	p.advance()
 	_ = p.store.Close()
 	p.dead = true
-	if p.m.left = 0; p.w.now-p.since > 3*time.Second {
-		p.m.left = p.core.Self().Incarnation
-	}
 	if p.m.runs == p {
 		p.m.replace(p.m.disk.Crash())
 		p.w.check.died(p.m, false)

@@ -63,6 +63,7 @@ const (
 	DoRelease  Do = "release"   // M gives it back
 	DoCancel   Do = "cancel"    // M takes its lines back
 	DoAdvance  Do = "advance"   // M makes its checkpoint cover its record, if there are checkpoints
+	DoPeers    Do = "peers"     // M lists who is there
 	DoSync     Do = "sync"      // M compares its replicas, and its record with the others
 	DoDelay    Do = "delay"     // M holds incoming turns for up to For
 	DoOrder    Do = "order"     // M shows turns in the order of arrival from now on, or no longer
@@ -103,7 +104,7 @@ type Op struct {
 
 // dos are all that papo can bear: a disk that lies it cannot, nor a member that forges.
 var dos = []Do{
-	DoSay, DoHold, DoRelease, DoCancel, DoAdvance, DoSync, DoDelay, DoOrder, DoQuit, DoKill, DoPower, DoWipe, DoPause, DoSleep, DoClock,
+	DoSay, DoHold, DoRelease, DoCancel, DoPeers, DoAdvance, DoSync, DoDelay, DoOrder, DoQuit, DoKill, DoPower, DoWipe, DoPause, DoSleep, DoClock,
 	DoPart, DoDeaf, DoMute, DoOneWay, DoSlow, DoBridge, DoFull, DoIO, DoFsync, DoRot, DoSlowDisk, DoCopy,
 }
 

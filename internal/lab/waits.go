@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"slices"
 	"time"
 
 	"github.com/papo-chat/papo/internal/peer"
@@ -9,10 +10,10 @@ import (
 
 // While nothing changes (Schedule.Steady), so long at most
 const (
-	patience     = 8 * time.Second         // a line waits, or all of them while none of them is said
-	gapsLast     = 1500 * time.Millisecond // the same turns are missing before one that is there
-	behindLast   = 2500 * time.Millisecond // a turn is missing that was said, if no link is cut
-	comparesLast = 6 * time.Second         // two records are compared that are equal
+	patience      = 8 * time.Second         // a line waits, or all of them while none of them is said
+	gapsLast      = 1500 * time.Millisecond // the same turns are missing before one that is there
+	behindLast    = 2500 * time.Millisecond // a turn is missing that was said, if no link is cut
+	comparesFirst = 5 * time.Second         // records are compared when a member has started
 )
 
 // waits is for how long a member has waited for something.
@@ -73,23 +74,21 @@ func (e *waits) behind(p *process) {
 	}
 }
 
-// compares checks that a member compares its record with another only while they differ.
+// compares checks that records are not compared while nothing is lost: nobody lacks what
+// was said two seconds ago.
 func (e *waits) compares(p *process, d peer.Datagram) {
-	if !p.w.steady() {
+	w := p.w
+	if !w.steady() || w.now < p.since+comparesFirst || !w.s.losesNothing() {
 		return
 	}
-	msg, err := wire.Decode(d.Payload)
-	if err != nil || msg.(wire.Recon).Response {
-		return
+	if msg, err := wire.Decode(d.Payload); err == nil && !msg.(wire.Recon).Response {
+		w.wrong("needless", "%s compares its record with that of another, and nobody has lost anything", p.m.label())
 	}
-	for _, m := range p.w.machines {
-		o := m.runs
-		if o == nil || o.addr != d.To || o.core == nil {
-			continue
-		}
-		equal := p.w.now - max(e.turnsSince, o.seen.waits.turnsSince, p.w.s.Steady)
-		if equal > comparesLast && p.core.History().Fingerprint() == o.core.History().Fingerprint() {
-			p.w.wrong("needless", "%s compares its record with that of %s, and they have been equal for %v", p.m.label(), m.label(), equal)
-		}
-	}
+}
+
+// losesNothing tells whether all that is sent arrives, soon, and all members run all the time.
+func (s *Schedule) losesNothing() bool {
+	return s.Net == Net{MinDelay: s.Net.MinDelay, MaxDelay: s.Net.MaxDelay} && !slices.ContainsFunc(s.Ops, func(op Op) bool {
+		return !slices.Contains([]Do{DoSay, DoHold, DoRelease, DoCancel, DoDelay}, op.Do)
+	})
 }

@@ -101,6 +101,6 @@ func (s script) ends(do Do, every time.Duration, fuse int, most time.Duration) {
 // slow has each write of turns take time: so long somebody has the floor.
 func (s script) slow(most ...time.Duration) {
 	for m := range s.Members {
-		s.add(Op{At: settled, Do: DoSlow, M: m, For: most[m%len(most)]})
+		s.add(Op{At: settled, Do: DoSlowDisk, M: m, For: most[m%len(most)]})
 	}
 }
