@@ -45,13 +45,14 @@ type told struct {
 
 // typed is a line that was accepted.
 type typed struct {
-	id    turn.LineID
-	who   int
-	text  string
-	turn  turn.ID // that carries it; zero: none yet
-	said  bool    // it was told to be said
-	maybe bool    // nobody promises any more that it is spoken
-	twice bool    // its author's power was cut, and forgot that it had said it: see docs/LAB.md
+	id      turn.LineID
+	who     int
+	text    string
+	turn    turn.ID // that carries it; zero: none yet
+	said    bool    // it was told to be said
+	maybe   bool    // nobody promises any more that it is spoken
+	twice   bool    // its author's power was cut, and forgot that it had said it: see docs/LAB.md
+	doubled bool    // it was said twice for that reason
 }
 
 // checks are the promises, and what must be known of a run to check them.
@@ -212,12 +213,23 @@ func (c *checks) say(w *world, m *machine, k *told) {
 			c.accept(typed{id: id, who: m.who, text: v.Texts[i], turn: t.ID(), maybe: true})
 		case l.text != v.Texts[i] || l.who != m.who:
 			w.wrong("lines", "%s says %.40q, and the line was %.40q", m.label(), v.Texts[i], l.text)
-		case l.turn != (turn.ID{}) && l.turn != t.ID() && !l.twice && !m.copied && !c.gone(l):
+		case l.turn != (turn.ID{}) && l.turn != t.ID() && !c.forgot(m, l) && !m.copied && !c.gone(l):
 			w.wrong("once", "%.40q is said twice, in turns %s and %s", l.text, l.turn.Short(), t.ID().Short())
 		default:
 			l.turn = t.ID()
 		}
 	}
+}
+
+// forgot tells whether a member may say a line again: the power took the turn that
+// carries it, and nobody has given that back yet. Then it is in the record twice.
+func (c *checks) forgot(m *machine, l *typed) bool {
+	k := c.turns[l.turn]
+	if k != nil && has(k.has, m.i) {
+		return false // it has heard of it meanwhile
+	}
+	l.doubled = l.doubled || l.twice
+	return l.twice
 }
 
 // queued notes lines that were accepted.

@@ -150,7 +150,7 @@ func (c *checks) whole(w *world, p *process) {
 		for j, id := range t.Turn().LineIDs {
 			// Two copies of a directory have its unsent lines both, and neither knows of
 			// the other until they hear each other.
-			if before, twice := carried[id]; twice && !w.isCopied(t.Turn().Author) && !(c.lines[id] != nil && c.lines[id].twice) {
+			if before, twice := carried[id]; twice && !w.isCopied(t.Turn().Author) && !(c.lines[id] != nil && c.lines[id].doubled) {
 				w.wrong("once", "%.40q is in the record twice, in turns %s and %s", t.Turn().Texts[j], before.Short(), it.ID.Short())
 			}
 			carried[id] = it.ID
