@@ -149,8 +149,8 @@ func (e *onFloor) sends(p *process, d peer.Datagram) {
 	}
 }
 
-// grants checks permissions that are given. Those that a former incarnation gave when it
-// ended are in use by nobody.
+// grants checks permissions that are given. Those that a former incarnation gave as it
+// ended are none of the present one.
 func (e *onFloor) grants(p *process, d peer.Datagram, r wire.Rep) {
 	if d.Incarnation != e.self.Incarnation {
 		return

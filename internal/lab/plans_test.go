@@ -180,29 +180,33 @@ func planCut(seed uint64) *Schedule {
 	return s.done()
 }
 
-// far: datagrams take nearly a lease to come back.
+// far: most datagrams take up to a lease.
 func planFar(seed uint64) *Schedule {
 	s := newScript(seed, 3, 9*time.Second)
-	s.Net.MinDelay, s.Net.MaxDelay = 250*ms, 650*ms
-	s.slow(pick(s.rng, 20*ms, 200*ms, 1200*ms))
-	s.talk(150 * ms)
-	s.cuts(1500*ms, 1500*ms, 2500*ms)
+	s.Net.Reorder, s.Net.HoldBack, s.Net.MaxDelay = 700, 1400*ms, 50*ms
+	s.slow(pick(s.rng, 200*ms, 1200*ms))
+	s.talk(200 * ms)
+	s.holds(700*ms, 3*time.Second)
+	s.cuts(time.Second, 1500*ms, 2500*ms)
 	return s.done()
 }
 
-// return: one is cut off while it holds the floor, and another leaves and comes back.
-func planReturn(seed uint64) *Schedule {
-	s := newScript(seed, 3, 12*time.Second)
-	for t := settled + time.Second; t < s.Until-4*time.Second; t += 6 * time.Second {
-		o := s.rng.Perm(3)
-		s.add(Op{At: t - time.Second, Do: DoHold, M: o[0], For: 4 * time.Second})
-		s.add(Op{At: t, Do: DoPart, M: o[0], Set: 1 << o[0], For: 3 * time.Second})
-		s.add(Op{At: t + s.between(500*ms, 1100*ms), Do: DoQuit, M: o[1], For: 1 * ms})
-		for range 10 {
-			s.add(Op{At: t + s.between(900*ms, 1500*ms), Do: DoSay, M: o[2], N: 1})
+// between: two never hear each other, and a third is now with one of them and now with the other.
+func planBetween(seed uint64) *Schedule {
+	s := newScript(seed, 3+int(seed%2), 10*time.Second)
+	o := s.rng.Perm(s.Members)
+	s.add(Op{At: 0, Do: DoOneWay, M: o[0], N: o[1]})
+	s.add(Op{At: 0, Do: DoOneWay, M: o[1], N: o[0]})
+	s.slow(pick(s.rng, 50*ms, 400*ms, 1200*ms))
+	s.talk(80 * ms)
+	s.holds(700*ms, 3*time.Second)
+	s.each(700*ms, func(op Op) Op {
+		op.Do, op.M, op.N, op.For = DoOneWay, o[s.rng.IntN(2)], o[2], s.between(900*ms, 2*time.Second)
+		if s.rng.IntN(3) == 0 {
+			op.M, op.N = op.N, op.M
 		}
-		s.add(Op{At: t + 900*ms, Do: DoHold, M: o[2], For: 2 * time.Second})
-	}
+		return op
+	})
 	return s.done()
 }
 

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -165,7 +166,7 @@ func (s *Schedule) Check() error {
 	}
 	last := time.Duration(0)
 	for i, op := range s.Ops {
-		if op.At < last || op.At > s.Until || op.M < 0 || op.M >= s.Members || op.For < -MaxUntil || op.For > MaxUntil || op.N < 0 || op.N > 1000 || op.Size < 0 || op.Size > 8192 {
+		if !slices.Contains(dos, op.Do) || op.At < last || op.At > s.Until || op.M < 0 || op.M >= s.Members || op.For < -MaxUntil || op.For > MaxUntil || op.N < 0 || op.N > 1000 || op.Size < 0 || op.Size > 8192 {
 			return fmt.Errorf("operation %d of the schedule is not possible: %v", i, op)
 		}
 		if op.Text != "" {

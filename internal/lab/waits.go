@@ -22,8 +22,6 @@ type waits struct {
 	unsentSince time.Duration
 	gaps        uint64 // which turns are missing
 	gapsSince   time.Duration
-	turns       int // of the record
-	turnsSince  time.Duration
 	old         int // so many turns were said some time ago
 }
 
@@ -36,9 +34,6 @@ func (e *waits) check(p *process) {
 		return
 	}
 	h := p.core.History()
-	if n := h.Len(); n != e.turns {
-		e.turns, e.turnsSince = n, w.now
-	}
 	n := p.core.Unsent()
 	if n == 0 || n < e.unsent || e.unsent == 0 {
 		e.unsentSince = w.now
@@ -62,7 +57,8 @@ func (e *waits) check(p *process) {
 // behind checks that a member has what was said some time ago.
 func (e *waits) behind(p *process) {
 	w := p.w
-	if w.net.isCut() || w.now < p.since+behindLast || w.check.lost {
+	away := func(m *machine) bool { return m.runs == nil } // with what nobody else has
+	if w.net.isCut() || w.now < p.since+behindLast || w.check.lost || slices.ContainsFunc(w.machines, away) {
 		return
 	}
 	said := w.check.said
