@@ -103,10 +103,9 @@ type Op struct {
 	For  time.Duration `json:"for,omitempty"`
 }
 
-// dos are all that papo can bear: a disk that lies it cannot, nor a member that forges.
 var dos = []Do{
 	DoSay, DoHold, DoRelease, DoCancel, DoPeers, DoAdvance, DoSync, DoDelay, DoOrder, DoQuit, DoKill, DoPower, DoWipe, DoPause, DoSleep, DoClock,
-	DoPart, DoDeaf, DoMute, DoOneWay, DoSlow, DoBridge, DoFull, DoIO, DoFsync, DoRot, DoSlowDisk, DoCopy,
+	DoPart, DoDeaf, DoMute, DoOneWay, DoSlow, DoBridge, DoFull, DoIO, DoFsync, DoRot, DoSlowDisk, DoLie, DoForge, DoCopy,
 }
 
 // names of members. Their keys are in another order.
