@@ -156,10 +156,10 @@ func TestToldIsBounded(t *testing.T) {
 	for n, want := range map[int]int{maxContacts: maxContacts + 1, maxContacts + 1: 1} {
 		r.init()
 		for i := range uint64(n) {
-			r.inSync[1000+i] = true
+			r.told[1000+i] = told{}
 		}
-		if ana.core.compareSettled(ana.time(), 5, wire.Beat{}); len(r.inSync) != want {
-			t.Errorf("after %d: %d", n, len(r.inSync))
+		if ana.core.compareSettled(ana.time(), 5, wire.Beat{}); len(r.told) != want {
+			t.Errorf("after %d: %d", n, len(r.told))
 		}
 	}
 }
