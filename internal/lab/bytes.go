@@ -45,7 +45,7 @@ func FromBytes(b []byte) *Schedule {
 	s.Members = 1 + next()%9
 	s.Replicas = 1 + next()%3
 	flags := next()
-	s.Arrival = flags&7 == 7 // no clock stops asleep: no papo can bear that
+	s.Arrival = flags&7 == 7                                   // no clock stops asleep: no papo can bear that
 	s.Signed, s.Saved = flags&0xf8 == 0xf8, flags&0xf8 == 0xf0 // seldom, as they take long
 	n := &s.Net
 	n.Loss = of(next(), 0, 10, 50, 100, 300)

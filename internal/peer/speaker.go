@@ -23,7 +23,7 @@ const (
 	// deliveredWalk bounds the turns that are looked at for it at a heartbeat; at the
 	// bound the oldest turn is no longer followed, and the next heartbeat goes on.
 	deliveredWalk = 4096
-	diskRetry     = 5 * time.Second
+	diskRetry     = 4 * time.Second  // two of them, and papo speaks within 10 s of the end of a failure
 	oldLineWait   = 30 * time.Second // how long a line of the last run waits for the record, at most
 )
 

@@ -75,7 +75,9 @@ func readLog(fsys FS, path string, from *position, limit int64, u *union) *logFi
 		for i := range c.lines {
 			l.lines = no
 			l.line(&c.lines[i], no, u)
-			no++
+			if !c.lines[i].nuls || no == 1 {
+				no++
+			}
 			if l.wrong != nil {
 				return l
 			}

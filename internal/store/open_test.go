@@ -144,7 +144,7 @@ func TestFileOutcomes(t *testing.T) {
 		{name: "torn in the checksum", content: header + l[0] + l[1][:len(l[1])-3], turns: 1, union: 2, damaged: "3"},
 		{name: "cut between lines", content: header + l[0], turns: 1, union: 1},
 		{name: "torn NULs", content: header + l[0] + "\x00\x00", turns: 1, union: 1, torn: "\x00\x00"},
-		{name: "NULs between", content: header + l[0] + "\x00\x00" + l[1] + l[2], turns: 2, union: 3, damaged: "3"},
+		{name: "NULs between", content: header + l[0] + "\x00\x00" + l[1] + l[2], turns: 3, union: 3, damaged: "3"},
 		{name: "a block of NULs", content: header + strings.Repeat("\x00", 4096) + l[1][30:] + l[2], turns: 1, union: 2, damaged: "2"},
 		{name: "all NULs", content: strings.Repeat("\x00", 4096), torn: strings.Repeat("\x00", 4096)},
 		{name: "very many NULs", content: strings.Repeat("\x00", 1<<20), damaged: "1"},
@@ -200,7 +200,7 @@ func TestFileOutcomes(t *testing.T) {
 				t.Errorf("damaged lines %q, want %q: %v", got, tt.damaged, st.Damaged)
 			}
 			for _, dm := range st.Damaged {
-				if dm.Line > 1 && (tt.content[dm.Offset-1] != '\n' || strings.Count(tt.content[:dm.Offset], "\n") != dm.Line-1) {
+				if dm.Line > 1 && (!strings.ContainsRune("\n\x00", rune(tt.content[dm.Offset-1])) || strings.Count(tt.content[:dm.Offset], "\n") != dm.Line-1) {
 					t.Errorf("%v does not begin there", dm)
 				}
 			}

@@ -21,6 +21,7 @@ type scannedLine struct {
 	offset int64
 	long   bool // longer than the limit
 	ended  bool // by a newline
+	nuls   bool // it is NULs, and what follows stands in the same line for people
 }
 
 // newLineScanner is for lines of at most limit bytes, limit being at least 16.
@@ -44,7 +45,7 @@ func (s *lineScanner) next() (scannedLine, error) {
 		if err != nil && !errors.Is(err, io.EOF) {
 			return l, err
 		}
-		l.long, l.ended = n >= s.r.Size(), err == nil
+		l.long, l.ended, l.nuls = n >= s.r.Size(), err == nil, true
 		if !l.long {
 			l.text = make([]byte, n)
 		}

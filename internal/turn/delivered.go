@@ -1,7 +1,7 @@
 package turn
 
-// Delivered gives those of the turns that are one of these heads, or an ancestor of
-// one of them that is stored here: those that a member has that reports the heads,
+// Delivered tells of each of the turns whether it is one of these heads, or an ancestor
+// of one of them that is stored here: whether a member has it that reports the heads,
 // and that has no gap below them. It is one walk, from the heads to parents, and only
 // through turns whose stamp is above the lowest of the turns asked for. After limit
 // turns it ends, and whole is false: others may be delivered too.
