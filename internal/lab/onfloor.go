@@ -203,8 +203,8 @@ func (e *onFloor) check(p *process) {
 	if v.Hash() == e.view.Hash() {
 		return
 	}
-	for _, m := range v.Members() {
-		if at, ok := p.w.check.ended[m.Incarnation]; ok && !e.view.Has(m) && p.w.now-at > goneAfter && len(p.w.machines) <= fewMembers {
+	for _, m := range v.Members() { // who stood still first hears what it has missed
+		if at, ok := p.w.check.ended[m.Incarnation]; ok && !e.view.Has(m) && p.w.now-max(at, p.m.resumes) > goneAfter && len(p.w.machines) <= fewMembers {
 			p.w.wrong("gone", "%s counts on %s, which ended %v ago", p.m.label(), p.w.nameOf(m.Key), p.w.now-at)
 		}
 	}
