@@ -14,7 +14,8 @@ import (
 var (
 	measureFlag = flag.Uint64("measure", 0, "from so many places TestTeeth looks how many seeds it takes")
 	onlyFlag    = flag.String("only", "", "of TestTeeth's table: these names, with commas between them")
-	updateFlag  = flag.Bool("update-teeth", false, "write the table of docs/TEETH.md")
+	planSeeds   = flag.Uint64("plan-seeds", 6, "how many seeds of each plan TestPlans runs, from -from on")
+	updateFlag  = flag.Bool("update", false, "write the table of docs/TEETH.md")
 )
 
 // tooth is something that is wrong on purpose, and where it shows.
@@ -172,7 +173,7 @@ func TestTeeth(t *testing.T) {
 
 // With all rules in place no plan breaks a promise, but for the faults that none can mend.
 func TestPlans(t *testing.T) {
-	n := uint64(6)
+	n := *planSeeds
 	if testing.Short() {
 		n = 1
 	}
