@@ -50,7 +50,10 @@ func (w *world) begin(op *Op) {
 			p.advance()
 		}
 	case DoDelay:
-		command(func(c *peer.Core, now peer.Now) { c.SetDelay(now, 1, op.For) })
+		command(func(c *peer.Core, now peer.Now) {
+			p.delays = true
+			c.SetDelay(now, 1, op.For)
+		})
 	case DoOrder:
 		command(func(c *peer.Core, now peer.Now) {
 			order := peer.OrderAgreed

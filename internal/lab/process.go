@@ -31,6 +31,7 @@ type process struct {
 	store  *store.Store
 	window *seal.Window
 	dead   bool
+	delays bool          // /delay was typed
 	since  time.Duration // when it started
 
 	wake  time.Duration   // when itemTick comes; 0: none is on its way

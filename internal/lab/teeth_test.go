@@ -192,6 +192,14 @@ func TestPlans(t *testing.T) {
 	}
 }
 
+// A good-bye counts also where its sender was not known yet: what came late of it brought
+// it back, for a second.
+func TestByeOfAStranger(t *testing.T) {
+	if r := Run(planBye(3021), Options{}); r.Wrong != nil {
+		t.Error(r.Wrong)
+	}
+}
+
 const teethDoc = "../../docs/TEETH.md"
 
 // The table of docs/TEETH.md is this one, and all rules are in it.

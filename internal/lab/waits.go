@@ -48,6 +48,9 @@ func (e *waits) check(p *process) {
 	if since := max(e.unsentSince, w.s.Steady); n > 0 && w.now-since > patience {
 		w.wrong("waits", "%s has waited for the floor for %v, while nothing changed; its view is %v", p.m.label(), w.now-since, p.core.View())
 	}
+	if p.delays {
+		return // what it holds back it does not lack
+	}
 	e.behind(p)
 	if since := max(e.gapsSince, w.s.Steady); e.gaps != 0 && !w.net.isCut() && w.now-since > gapsLast {
 		w.wrong("gaps", "%s has lacked the same turns for %v, while nothing changed", p.m.label(), w.now-since)

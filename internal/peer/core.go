@@ -238,6 +238,9 @@ func (c *Core) handle(now Now, from uint64, counter uint32, msg wire.Message) {
 		return
 	}
 	if !known {
+		if _, bye := msg.(wire.Bye); bye {
+			c.members.Bye(now.Boot, from, counter) // or what comes late of it would bring it back
+		}
 		c.counts.Unknown++
 		return
 	}

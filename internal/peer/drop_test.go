@@ -69,7 +69,7 @@ func TestDropped(t *testing.T) {
 	check("after a turn that nobody gave")
 
 	for range 2 {
-		say(stranger, wire.Bye{})
+		say(stranger, wire.Release{TS: 1})
 	}
 	want[DropNoHello] = 2
 	forged := hello(g.ms[1], "bia")
@@ -125,7 +125,7 @@ func TestDropped(t *testing.T) {
 	})
 	want[DropWantFull] = 12
 	for i := range uint64(127 + 13) { // with the stranger, 128 are there
-		say(1000+i, wire.Bye{})
+		say(1000+i, wire.Release{TS: 1})
 	}
 	want[DropTableFull], want[DropNoHello] = 13, want[DropNoHello]+127+13
 	check("after much of it")
