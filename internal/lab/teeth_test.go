@@ -15,7 +15,7 @@ var (
 	measureFlag = flag.Uint64("measure", 0, "from so many places TestTeeth looks how many seeds it takes")
 	onlyFlag    = flag.String("only", "", "of TestTeeth's table: these names, with commas between them")
 	planSeeds   = flag.Uint64("plan-seeds", 6, "how many seeds of each plan TestPlans runs, from -from on")
-	updateFlag  = flag.Bool("update", false, "write the table of docs/TEETH.md")
+	updateFlag  = flag.Bool("update-teeth", false, "write the table of docs/TEETH.md")
 )
 
 // tooth is something that is wrong on purpose, and where it shows.
