@@ -84,7 +84,7 @@ func TestGolden(t *testing.T) {
 }
 
 // wellFormed reads all of an SVG as XML.
-func wellFormed(t *testing.T, text string) {
+func wellFormed(t testing.TB, text string) {
 	t.Helper()
 	for dec := xml.NewDecoder(strings.NewReader(text)); ; {
 		if _, err := dec.Token(); errors.Is(err, io.EOF) {

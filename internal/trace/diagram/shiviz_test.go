@@ -23,7 +23,7 @@ type parsed struct {
 
 // parse reads a log as ShiViz does: the first line is the expression, the second the
 // delimiter, and the rest is searched for matches.
-func parse(t *testing.T, text string) (out []parsed) {
+func parse(t testing.TB, text string) (out []parsed) {
 	t.Helper()
 	lines := strings.SplitN(text, "\n", 3)
 	if lines[1] != "" {
