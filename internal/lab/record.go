@@ -81,7 +81,7 @@ func shorts(ids []turn.ID) (out []string) {
 // come.
 func (e *seen) follows(p *process, v peer.TurnShown, k *told) {
 	came, ok := e.came[v.ID]
-	if !ok || v.Batch || p.now().Boot-came >= peer.Holdback {
+	if !ok || !p.w.o.ParentsFirst || v.Batch || p.now().Boot-came >= peer.Holdback {
 		return
 	}
 	for _, id := range k.signed.Turn().Parents {

@@ -137,7 +137,7 @@ func (b tooth) bite(t *testing.T, from, within uint64) (took uint64, found bool)
 		if err := s.Check(); err != nil {
 			t.Fatalf("plan %s, seed %d: %v", b.plan, from+took-1, err)
 		}
-		if r := Run(s, Options{Without: without}); r.Wrong != nil && r.Wrong.Promise == b.promise {
+		if r := Run(s, Options{ParentsFirst: true, Without: without}); r.Wrong != nil && r.Wrong.Promise == b.promise {
 			return took, true
 		}
 	}
@@ -184,7 +184,7 @@ func TestPlans(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for seed := *fromFlag; seed < *fromFlag+n; seed++ {
-				if r := Run(plan(seed), Options{}); r.Wrong != nil {
+				if r := Run(plan(seed), Options{ParentsFirst: true}); r.Wrong != nil {
 					t.Errorf("seed %d: %v", seed, r.Wrong)
 				}
 			}
@@ -195,7 +195,7 @@ func TestPlans(t *testing.T) {
 // A good-bye counts also where its sender was not known yet: what came late of it brought
 // it back, for a second.
 func TestByeOfAStranger(t *testing.T) {
-	if r := Run(planBye(3021), Options{}); r.Wrong != nil {
+	if r := Run(planBye(3021), Options{ParentsFirst: true}); r.Wrong != nil {
 		t.Error(r.Wrong)
 	}
 }

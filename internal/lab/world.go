@@ -19,6 +19,9 @@ import (
 type Options struct {
 	// Without are the rules that are taken out. Zero: none.
 	Without broken.Rules
+	// ParentsFirst checks that a turn is shown after those that it follows. Random
+	// schedules do without: some five in ten thousand break it, and why is not known yet.
+	ParentsFirst bool
 	// Trace gets what happens; nil: nobody listens. It changes nothing of what does.
 	Trace func(trace.Event)
 }
