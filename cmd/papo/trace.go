@@ -64,9 +64,10 @@ func (f *flagSet) moment(name string, to *time.Duration) {
 	})
 }
 
-// parseMoment reads a moment of a trace: seconds, or a time with its unit.
+// parseMoment reads a moment of a trace: seconds, with a point or a comma, or a time
+// with its unit.
 func parseMoment(s string) (time.Duration, error) {
-	if sec, err := strconv.ParseFloat(s, 64); err == nil {
+	if sec, err := strconv.ParseFloat(strings.Replace(s, ",", ".", 1), 64); err == nil {
 		if !(sec >= 0 && sec <= trace.MaxAt.Seconds()) { // NaN, too
 			return 0, errWant
 		}

@@ -3,14 +3,10 @@ package main
 import (
 	"bytes"
 	"errors"
-	"io"
-	"iter"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
-	"github.com/papo-chat/papo/internal/trace"
 	"github.com/papo-chat/papo/internal/trace/diagram"
 	"github.com/papo-chat/papo/internal/ui/words"
 )
@@ -37,7 +33,7 @@ func (p *program) diagramFlags(v *diagramFlags) *flagSet {
 	f.Lookup("format").Usage = t("diagram.flag-format")
 	moment := func(to *time.Duration) func(string) error {
 		return func(s string) (err error) {
-			*to, err = sinceBeginning(s)
+			*to, err = parseMoment(s)
 			return err
 		}
 	}
@@ -55,18 +51,6 @@ func (p *program) diagramFlags(v *diagramFlags) *flagSet {
 	return f
 }
 
-// sinceBeginning reads a moment of a trace: 2.5 is in seconds, 2500ms says its unit.
-func sinceBeginning(s string) (time.Duration, error) {
-	if seconds, err := strconv.ParseFloat(strings.Replace(s, ",", ".", 1), 64); err == nil {
-		s = strconv.FormatFloat(seconds, 'f', -1, 64) + "s"
-	}
-	d, err := time.ParseDuration(s)
-	if err == nil && d < 0 {
-		err = errWant
-	}
-	return d, err
-}
-
 // traceDiagram draws a trace. The picture is written when it is whole: after an error
 // the file is what it was.
 func (p *program) traceDiagram(args []string) int {
@@ -82,17 +66,17 @@ func (p *program) traceDiagram(args []string) int {
 	if v.part.To != 0 && v.part.To < v.part.From {
 		return p.fail(exitUsage, w.T("diagram.bad-span"))
 	}
-	h, events, in, err := p.openTrace(path)
-	if err != nil {
-		return p.fail(exitFailure, w.T("error.file-unreadable", words.D{"Path": path, "Detail": reason(err)}))
+	in, code := p.openTraces([]string{path})
+	if in == nil {
+		return code
 	}
-	defer in.Close() // it was only read: nothing can be lost
+	defer in.close()
 	draw := diagram.Draw
 	if v.format == "shiviz" {
 		draw = diagram.Log
 	}
 	var picture bytes.Buffer // diagram bounds what is drawn
-	if err := draw(&picture, h, events, v.part); err != nil {
+	if err := draw(&picture, in.header, in.events, v.part); err != nil {
 		return p.failDiagram(path, err)
 	}
 	if v.out == "-" {
@@ -103,24 +87,6 @@ func (p *program) traceDiagram(args []string) int {
 		return p.fail(exitFailure, w.T("error.file-unwritable", words.D{"Path": v.out, "Detail": reason(err)}))
 	}
 	return exitOK
-}
-
-// openTrace opens a trace; - is standard input. It is where several files would be put
-// together.
-func (p *program) openTrace(path string) (trace.Header, iter.Seq2[trace.Event, error], io.Closer, error) {
-	in := p.stdin
-	if path != "-" {
-		var err error
-		if in, err = os.Open(path); err != nil {
-			return trace.Header{}, nil, nil, err
-		}
-	}
-	h, events, err := trace.Read(in)
-	if err != nil {
-		_ = in.Close() // the error that is told is the first
-		return h, nil, nil, err
-	}
-	return h, events, in, nil
 }
 
 // failDiagram says why there is no picture, and what would help.

@@ -86,12 +86,12 @@ func TestTraceDiagram(t *testing.T) {
 	}
 }
 
-func TestSinceBeginning(t *testing.T) {
+func TestParseMoment(t *testing.T) {
 	for s, want := range map[string]time.Duration{
 		"2.5": 2500 * time.Millisecond, "2,5": 2500 * time.Millisecond, "2500ms": 2500 * time.Millisecond, "0": 0,
 		"2.503417": 2503417 * time.Microsecond, "1m": time.Minute, "-1": -1, "": -1, "soon": -1, "NaN": -1, "1e300": -1, "Inf": -1,
 	} {
-		got, err := sinceBeginning(s)
+		got, err := parseMoment(s)
 		if want < 0 && err == nil || want >= 0 && (err != nil || got != want) {
 			t.Errorf("%q: %v, %v", s, got, err)
 		}
